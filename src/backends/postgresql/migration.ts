@@ -1,0 +1,185 @@
+import { ConfigurationError, ConnectionError, MigrationError, StorageError, TimeoutError } from '../../errors.js'
+import { type BundledMigration, journalTable } from '../../migrate/bundle.js'
+import type { Catalog } from '../../migrate/catalog.js'
+import type { JournalEntry, MigrationTarget, OpenTarget } from '../../migrate/target.js'
+import { postgresqlCatalog } from './catalog.js'
+
+interface Queryable {
+  unsafe(text: string): PromiseLike<unknown>
+}
+
+/** The part of a postgres.js client that migrations use. One connection is enough, and safest. */
+export interface PostgresqlMigrationClient extends Queryable {
+  begin(work: (transaction: Queryable) => Promise<void>): PromiseLike<unknown>
+}
+
+export interface PostgresqlMigrationOptions {
+  /** How long to wait for other starters and for locks on tables, in milliseconds. Default 60,000. */
+  readonly lockTimeout?: number
+}
+
+/** Any constant that others are unlikely to use: `bruno_me` as a 64-bit number. Locks are per database. */
+const lockKey = '7093850465262775653'
+const schema = 'public'
+const journal = `"${schema}"."${journalTable}"`
+
+/** Opens one connection for migrations alone. The URL is never repeated in an error: it may hold a password. */
+export async function openMigrationTarget(url: string): Promise<OpenTarget> {
+  const { default: postgres } = await import('postgres').catch((cause: unknown) => {
+    throw new ConfigurationError('PostgreSQL needs its client: npm install postgres', { cause })
+  })
+  try {
+    // The second run meets its journal table, and "already exists, skipping" is no news.
+    const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 10 })
+    return { target: postgresqlMigrationTarget(sql), close: () => sql.end({ timeout: 5 }) }
+  } catch {
+    throw new ConfigurationError('the PostgreSQL URL cannot be read: write postgres://user:password@host:5432/database')
+  }
+}
+
+/** Migrations on a PostgreSQL database. */
+export function postgresqlMigrationTarget(
+  sql: PostgresqlMigrationClient,
+  { lockTimeout = 60_000 }: PostgresqlMigrationOptions = {},
+): MigrationTarget {
+  return {
+    journal: () => translated(() => readJournal(sql)),
+    apply: (migration, decide) => apply(sql, migration, decide, lockTimeout),
+    catalog: () => translated(() => takenBack(sql, (transaction) => catalogOf(transaction, schema))),
+    expected: (migrations) => translated(() => expected(sql, migrations)),
+  }
+}
+
+async function readJournal(sql: Queryable): Promise<JournalEntry[]> {
+  try {
+    const rows = await sql.unsafe(`SELECT hash, created_at FROM ${journal} ORDER BY created_at`)
+    // A bigint comes as text.
+    return (rows as { hash: string; created_at: string }[]).map((r) => ({
+      hash: r.hash,
+      createdAt: Number(r.created_at),
+    }))
+  } catch (error) {
+    if (codeOf(error) === undefinedTable) return []
+    throw error
+  }
+}
+
+async function apply(
+  sql: PostgresqlMigrationClient,
+  migration: BundledMigration,
+  decide: (journal: readonly JournalEntry[]) => boolean,
+  lockTimeout: number,
+): Promise<boolean> {
+  let applied = false
+  let statement = 0
+  try {
+    await sql.begin(async (transaction) => {
+      await lock(transaction, migration, lockTimeout)
+      applied = decide(await readJournal(transaction))
+      if (!applied) return
+      for (const text of migration.statements) {
+        statement++
+        await transaction.unsafe(guarded(migration, text))
+      }
+      statement = 0
+      const { hash, when } = migration
+      await transaction.unsafe(
+        guarded(migration, `INSERT INTO ${journal} (hash, created_at) VALUES ('${hash}', ${when})`),
+      )
+    })
+  } catch (error) {
+    throw failure(error, migration, statement)
+  }
+  return applied
+}
+
+async function lock(transaction: Queryable, { tag }: BundledMigration, lockTimeout: number): Promise<void> {
+  // The foreign keys name the schema "public", so that the tables have to be made there too.
+  await transaction.unsafe(`
+    SELECT set_config('bruno_memory.migration', ${literal(tag)}, true),
+      set_config('lock_timeout', '${Math.ceil(lockTimeout)}', true),
+      set_config('search_path', '${schema}, ' || current_setting('search_path'), true)`)
+  await transaction.unsafe(`SELECT pg_advisory_xact_lock(${lockKey})`)
+  // Inside the lock: two CREATE TABLE IF NOT EXISTS at once fail on a duplicate type.
+  await transaction.unsafe(
+    `CREATE TABLE IF NOT EXISTS ${journal} (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`,
+  )
+}
+
+/**
+ * When the connection breaks between two statements, postgres.js runs the next one on a new connection, outside any
+ * transaction. Sent in one message with a check that fails there, it changes nothing.
+ */
+const guarded = ({ tag }: BundledMigration, statement: string): string =>
+  `SELECT 1 / (CASE WHEN current_setting('bruno_memory.migration', true) = ${literal(tag)} THEN 1 ELSE 0 END);\n${statement}`
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** The migrations built in a schema of their own, on this very server and version, and taken back. */
+function expected(sql: PostgresqlMigrationClient, migrations: readonly BundledMigration[]): Promise<Catalog> {
+  // Two at once wait for each other, and none leaves it behind.
+  const scratch = 'bruno_migrations_expected'
+  return takenBack(sql, async (transaction) => {
+    await transaction.unsafe(`CREATE SCHEMA ${scratch}`)
+    await transaction.unsafe(`SELECT set_config('search_path', '${scratch}, ' || current_setting('search_path'), true)`)
+    for (const { statements } of migrations) {
+      for (const s of statements) await transaction.unsafe(s.replaceAll(`"${schema}".`, `${scratch}.`))
+    }
+    return catalogOf(transaction, scratch)
+  })
+}
+
+async function catalogOf(transaction: Queryable, name: string): Promise<Catalog> {
+  await transaction.unsafe(`SELECT set_config('search_path', '${name}', true)`)
+  return postgresqlCatalog(transaction, name)
+}
+
+/** Runs the work in a transaction that is always rolled back. */
+async function takenBack<T>(sql: PostgresqlMigrationClient, work: (transaction: Queryable) => Promise<T>): Promise<T> {
+  const done = new Error('taken back')
+  let result: { value: T } | undefined
+  try {
+    await sql.begin(async (transaction) => {
+      result = { value: await work(transaction) }
+      throw done
+    })
+  } catch (error) {
+    if (error !== done || !result) throw error
+  }
+  return (result as { value: T }).value
+}
+
+const undefinedTable = '42P01'
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '')
+
+async function translated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw failure(error)
+  }
+}
+
+/** By the engine's code; its message may quote what is stored, so that only the code is told. */
+function failure(cause: unknown, migration?: BundledMigration, statement = 0): unknown {
+  const code = codeOf(cause)
+  if (cause instanceof MigrationError || code === '') return cause
+  const during = migration ? `migration ${migration.tag} is taken back: ` : ''
+  if (code === '55P03') return new TimeoutError(`${during}another session keeps its lock`, { cause })
+  if (code === '42501')
+    return new MigrationError(`${during}the database role may not do it (42501)`, migration?.tag, { cause })
+  if (code === '3D000')
+    return new ConnectionError('the database named in the URL does not exist: create it first', {
+      cause,
+      retryable: false,
+    })
+  if (code.startsWith('28'))
+    return new ConnectionError('PostgreSQL refuses the user or the password', { cause, retryable: false })
+  if (code === '25006') return new StorageError(`${during}the database is read-only`, { cause })
+  // SQLSTATEs of class 08 and 57P, and what Node's sockets and postgres.js answer when the line is down.
+  if (/^(08|57P|E[A-Z]+$|CONNECT)/.test(code))
+    return new ConnectionError(`${during}PostgreSQL cannot be reached (${code})`, { cause })
+  if (!migration) return new StorageError(`PostgreSQL refused to read the schema (${code})`, { cause })
+  const at = statement > 0 ? `statement ${statement} failed` : 'it failed'
+  return new MigrationError(`${during}${at} (${code})`, migration.tag, { cause })
+}

@@ -1,0 +1,98 @@
+import type { SQL } from 'drizzle-orm'
+import type * as sqlite from '../../../schema/sqlite.js'
+import type { MetadataFilter } from '../../contract/filter.js'
+import type { SearchKind } from '../../model/records.js'
+import type { QueryTerm } from '../../search/analyzer.js'
+import type { Selected, Selection, Statement, Values } from './statement.js'
+
+/** The tables in SQLite's types. PostgreSQL's have the same columns: one cast where its engine is made. */
+export type Tables = typeof sqlite
+export type MaybePromise<T> = T | Promise<T>
+
+/** Statements on one connection, inside whatever transaction it is in. */
+export interface SqlSession {
+  all<R>(statement: Statement<R>, values?: Values): MaybePromise<R[]>
+  /** Answers how many rows changed. */
+  run(statement: Statement<unknown>, values?: Values): MaybePromise<number>
+}
+
+/** Where a repository's work runs: on the store, or inside a unit. */
+export interface SqlRunner {
+  read<T>(work: (session: SqlSession) => Promise<T>): Promise<T>
+  /** All or nothing. The work may be run more than once: it must not keep anything from an earlier run. */
+  write<T>(work: (session: SqlSession) => Promise<T>): Promise<T>
+}
+
+export type SearchedTable = 'messages' | 'memories' | 'documents'
+export const TABLE_OF: { readonly [K in SearchKind]: SearchedTable } = {
+  message: 'messages',
+  memory: 'memories',
+  document: 'documents',
+}
+
+/** What differs between the SQL engines, and nothing else. */
+export interface SqlEngine {
+  readonly tables: Tables
+  /** Draws the store-wide revision, after the row's lock. */
+  readonly revision: SQL
+  /** Ends a SELECT whose rows are about to be changed. */
+  readonly forUpdate: SQL
+  /** A statement whose text is made at its first use. */
+  statement<S extends Selection>(selection: S, query: () => SQL): Statement<Selected<S>>
+  /** A statement that answers no rows. */
+  command(query: () => SQL): Statement<never>
+  /**
+   * Inserts rows and their search index entries. A row that exists is a `ConflictError` whose field names the row by
+   * `path(index)`.
+   */
+  insert(
+    session: SqlSession,
+    table: SearchedTable,
+    rows: readonly Values[],
+    path: (index: number) => string,
+  ): Promise<void>
+  /** Runs an `INSERT … SELECT` into a searched table and adds the index entries. Answers how many rows it made. */
+  insertSelect(
+    session: SqlSession,
+    table: SearchedTable,
+    statement: Statement<unknown>,
+    values: Values,
+  ): Promise<number>
+  readonly conditions: SqlConditions
+  /** Rows of a table whose text matches, best first, `limit` of them, after the conditions; `score` is added. */
+  textSearch(search: TextSearch): SQL
+}
+
+/** Statements are made once per engine, in whichever repository they are used first. */
+export function perEngine<T>(build: (engine: SqlEngine) => T): (engine: SqlEngine) => T {
+  const made = new WeakMap<SqlEngine, T>()
+  return (engine) => {
+    let statements = made.get(engine)
+    if (statements === undefined) {
+      statements = build(engine)
+      made.set(engine, statements)
+    }
+    return statements
+  }
+}
+
+export interface TextSearch {
+  readonly table: SearchedTable
+  readonly selection: Selection
+  /** A further table that the conditions name. */
+  readonly join: { readonly table: SQL; readonly on: SQL } | null
+  readonly where: SQL
+}
+
+/** Conditions whose SQL differs. */
+export interface SqlConditions {
+  /** The column is one of the texts bound as `name`, encoded by `texts`. */
+  among(column: SQL, name: string): SQL
+  texts(values: readonly string[]): unknown
+  /** Every name in `metadata` meets its condition. */
+  metadata(column: SQL, filter: MetadataFilter): SQL[]
+  /** The JSON array of texts has any, or all, of the texts bound as `tags`; how many they are is bound as `tagCount`. */
+  tags(column: SQL, match: 'any' | 'all'): SQL
+  /** The value that `textSearch` binds as `match`. */
+  match(tenantToken: string, terms: readonly QueryTerm[]): unknown
+}

@@ -1,0 +1,147 @@
+import type { AppendOptions } from '../../contract/repositories.js'
+import { NotFoundError, ValidationError } from '../../errors.js'
+import type { CheckedMessage } from '../../model/check.js'
+import type { Message } from '../../model/records.js'
+import { EMPTY, missing, now, type SqlContext } from './context.js'
+import { findConversation, insertConversation } from './conversations.js'
+import type { SqlSession } from './engine.js'
+import { messageStatements } from './message-statements.js'
+
+/** A message on its way into the table: the record and what only the table holds. */
+export type MessageDraft = { -readonly [K in keyof Message]: Message[K] } & { searchText: string }
+
+/** Everything that can be made before the write's turn comes. */
+export function drafts(
+  context: SqlContext,
+  conversationId: string,
+  messages: readonly CheckedMessage[],
+): MessageDraft[] {
+  const at = now(context)
+  return messages.map((message) => {
+    const content = message.content ?? ''
+    const createdAt = message.createdAt ?? at
+    return {
+      tenantId: context.tenantId,
+      id: message.id ?? context.newId(),
+      conversationId,
+      position: 0,
+      parentId: message.parentId ?? null,
+      role: message.role,
+      type: message.type ?? 'text',
+      content,
+      parts: message.parts ?? null,
+      name: message.name ?? null,
+      toolCallId: message.toolCallId ?? null,
+      status: message.status ?? 'complete',
+      metadata: message.metadata ?? EMPTY,
+      createdAt,
+      updatedAt: message.updatedAt ?? createdAt,
+      version: 1,
+      searchText: context.analyzer.searchText(context.tenantId, content),
+    }
+  })
+}
+
+export const toMessage = ({ searchText: _, ...message }: MessageDraft): Message => message
+
+/** Draws `n` positions; makes the conversation and its user if they are absent and `userId` is given. */
+export async function advance(
+  context: SqlContext,
+  session: SqlSession,
+  conversationId: string,
+  n: number,
+  { userId }: Pick<AppendOptions, 'userId'>,
+): Promise<number> {
+  const s = messageStatements(context.engine)
+  const values = { tenantId: context.tenantId, conversationId, userId, n, now: now(context) }
+  const statement = userId === undefined ? s.advance : s.advanceOfUser
+  let [row] = await session.all(statement, values)
+  if (!row && userId !== undefined) {
+    if (await findConversation(context, session, conversationId)) throw missing('conversation')
+    await insertConversation(context, session, { id: conversationId, userId })
+    ;[row] = await session.all(statement, values)
+  }
+  if (!row) throw new NotFoundError('conversation')
+  return row.lastPosition - n
+}
+
+/** A parent must be a message of the same conversation, or stand earlier in the same batch. */
+export async function checkParents(
+  context: SqlContext,
+  session: SqlSession,
+  batch: readonly MessageDraft[],
+): Promise<void> {
+  const wanted = new Set<string>()
+  const seen = new Set<string>()
+  for (const { id, parentId } of batch) {
+    if (parentId !== null && !seen.has(parentId)) wanted.add(parentId)
+    seen.add(id)
+  }
+  const [first] = batch
+  if (wanted.size === 0 || first === undefined) return
+  const { existing } = messageStatements(context.engine)
+  const ids = context.engine.conditions.texts([...wanted])
+  const { tenantId, conversationId } = first
+  const found = new Set((await session.all(existing, { tenantId, conversationId, ids })).map((row) => row.id))
+  const earlier = new Set<string>()
+  batch.forEach(({ id, parentId }, i) => {
+    if (parentId !== null && !earlier.has(parentId) && !found.has(parentId))
+      throw new ValidationError(`messages[${i}].parentId`, 'names no message of this conversation')
+    earlier.add(id)
+  })
+}
+
+/** Appends what the door has let in. */
+export async function appendMessages(
+  context: SqlContext,
+  session: SqlSession,
+  conversationId: string,
+  batch: readonly MessageDraft[],
+  options: Pick<AppendOptions, 'userId'>,
+): Promise<void> {
+  const last = await advance(context, session, conversationId, batch.length, options)
+  batch.forEach((message, i) => {
+    message.position = last + i + 1
+  })
+  await checkParents(context, session, batch)
+  await context.engine.insert(
+    session,
+    'messages',
+    batch as readonly Record<string, unknown>[],
+    (i) => `messages[${i}].id`,
+  )
+}
+
+/** Replaces messages whose id exists, in their place, and appends the others. */
+export async function upsertMessages(
+  context: SqlContext,
+  session: SqlSession,
+  conversationId: string,
+  batch: readonly MessageDraft[],
+  options: Pick<AppendOptions, 'userId'>,
+): Promise<Message[]> {
+  const s = messageStatements(context.engine)
+  const { tenantId } = context
+  const ids = context.engine.conditions.texts(batch.map((message) => message.id))
+  const existing = new Set((await session.all(s.existing, { tenantId, conversationId, ids })).map((row) => row.id))
+  const unique = new Map(batch.map((message) => [message.id, message]))
+  const added = [...unique.values()].filter((message) => !existing.has(message.id))
+  await appendMessages(context, session, conversationId, added, options)
+  const stored = new Map(added.map((message) => [message.id, toMessage(message)]))
+  const replaced = [...unique.values()].filter((message) => existing.has(message.id))
+  await checkParents(context, session, replaced)
+  for (const message of replaced) {
+    const [before] = await session.all(s.lock, { tenantId, conversationId, id: message.id, now: now(context) })
+    if (!before) throw missing('message')
+    const draft = {
+      ...message,
+      position: before.position,
+      createdAt: before.createdAt,
+      updatedAt: now(context),
+      version: before.version + 1,
+    }
+    await session.run(s.replace, { ...draft })
+    stored.set(message.id, toMessage(draft))
+  }
+  return [...unique.keys()].map((id) => stored.get(id) as Message)
+}

@@ -1,0 +1,202 @@
+import type { Plain } from '../../contract/backend.js'
+import { cursors } from '../../contract/cursor.js'
+import type {
+  AppendOptions,
+  BranchOptions,
+  ClearOptions,
+  MessageListOptions,
+  MessageRepository,
+  ReadOptions,
+  UpdateOptions,
+} from '../../contract/repositories.js'
+import { ValidationError } from '../../errors.js'
+import type { MessagePatch, NewMessage } from '../../model/inputs.js'
+import { mergeJson } from '../../model/json.js'
+import { checkFlag, checkLimit, checkNames, pageWindow, type Window } from '../../model/page-options.js'
+import { checkId } from '../../model/parse.js'
+import { type Message, ROLES } from '../../model/records.js'
+import { instantProblem } from '../../model/text.js'
+import { checkVersion, checkVersionOption, EMPTY, missing, now, type SqlContext } from './context.js'
+import { insertConversation } from './conversations.js'
+import { appendMessages, drafts, toMessage, upsertMessages } from './message-append.js'
+import { messageStatements } from './message-statements.js'
+import { toPage } from './paging.js'
+
+const codecOf = (tenantId: string, conversationId: string) =>
+  cursors(`messages:${tenantId}:${conversationId}`, ['number'])
+const END = Number.MAX_SAFE_INTEGER
+
+interface MessageWindow extends Window {
+  readonly roles: readonly string[] | undefined
+  readonly expired: boolean
+}
+
+/** `last` and `first` are windows at an end; without anything the newest fifty are meant. */
+function messageWindow(options: MessageListOptions): MessageWindow {
+  checkNames(options, ['before', 'after', 'limit', 'last', 'first', 'roles', 'includeExpired'])
+  const { last, first, roles } = options
+  if ([last, first, options.before, options.after].filter((o) => o !== undefined).length > 1)
+    throw new ValidationError(
+      last === undefined ? 'first' : 'last',
+      'cannot be given together with another end of the page',
+    )
+  if (roles !== undefined && (!Array.isArray(roles) || roles.some((role) => !ROLES.includes(role))))
+    throw new ValidationError('roles', `must be an array of ${ROLES.join(', ')}`)
+  const field = last !== undefined ? 'last' : first !== undefined ? 'first' : 'limit'
+  if (field !== 'limit' && options.limit !== undefined)
+    throw new ValidationError('limit', `cannot be given together with ${field}`)
+  const limit = checkLimit(last ?? first ?? options.limit, field, 50)
+  const window = pageWindow({ before: options.before, after: options.after })
+  const newest = first === undefined && window.cursor === null
+  return {
+    ...window,
+    limit,
+    backward: newest || window.backward,
+    roles,
+    expired: checkFlag(options.includeExpired, 'includeExpired'),
+  }
+}
+
+function clearBound(options: ClearOptions, tenantId: string, conversationId: string) {
+  checkNames(options, ['keepSystem', 'before', 'operationId'])
+  const { before } = options
+  const forever = new Date('9999-12-31T23:59:59.999Z')
+  if (before === undefined) return { beforePosition: END, beforeInstant: forever }
+  if (before instanceof Date) {
+    const problem = instantProblem(before)
+    if (problem) throw new ValidationError('before', problem)
+    return { beforePosition: END, beforeInstant: new Date(before) }
+  }
+  return { beforePosition: codecOf(tenantId, conversationId).decode(before, 'before')[0], beforeInstant: forever }
+}
+
+export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
+  const { runner, tenantId, engine, checks } = context
+  const s = messageStatements(engine)
+  const prepare = (conversationId: string, input: NewMessage | readonly NewMessage[], options: AppendOptions) => {
+    checkId(conversationId, 'conversationId')
+    checkNames(options, ['userId', 'operationId'])
+    if (options.userId !== undefined) checkId(options.userId, 'userId')
+    return drafts(context, conversationId, checks.newMessages(input))
+  }
+  return {
+    async append(conversationId, input, options = {}) {
+      const batch = prepare(conversationId, input, options)
+      if (batch.length === 0) return []
+      const { userId } = options
+      await runner.write((session) => appendMessages(context, session, conversationId, batch, { userId }))
+      return batch.map(toMessage)
+    },
+    async upsert(conversationId, input, options = {}) {
+      const batch = prepare(conversationId, input, options)
+      if (batch.length === 0) return []
+      const { userId } = options
+      return runner.write((session) => upsertMessages(context, session, conversationId, batch, { userId }))
+    },
+    async get(conversationId: string, id: string, options: ReadOptions = {}) {
+      checkId(conversationId, 'conversationId')
+      checkId(id, 'id')
+      checkNames(options, ['includeExpired'])
+      const statement = checkFlag(options.includeExpired, 'includeExpired') ? s.getAny : s.get
+      const values = { tenantId, conversationId, id, now: now(context) }
+      return runner.read(async (session) => (await session.all(statement, values))[0] ?? null)
+    },
+    async list(conversationId, options = {}) {
+      checkId(conversationId, 'conversationId')
+      const window = messageWindow(options)
+      const codec = codecOf(tenantId, conversationId)
+      const [from] = window.cursor === null ? [window.backward ? END : 0] : codec.decode(window.cursor, window.field)
+      const statement = s.list[+window.backward]?.[+(window.roles !== undefined)]?.[+window.expired]
+      const roles = window.roles && engine.conditions.texts(window.roles)
+      const values = { tenantId, conversationId, from, roles, now: now(context), limit: window.limit + 1 }
+      return runner.read(async (session) => {
+        const rows = statement ? await session.all(statement, values) : []
+        return toPage<Message>(rows, window, (m) => codec.encode(m.position))
+      })
+    },
+    async update(conversationId: string, id: string, patch: MessagePatch, options: UpdateOptions = {}) {
+      checkId(conversationId, 'conversationId')
+      checkId(id, 'id')
+      const { metadata, ...fields } = checks.messagePatch(patch)
+      const version = checkVersionOption(options.version)
+      return runner.write(async (session) => {
+        const [stored] = await session.all(s.lock, { tenantId, conversationId, id, now: now(context) })
+        if (!stored) throw missing('message')
+        checkVersion('message', stored.version, version)
+        const merged = {
+          ...stored,
+          ...fields,
+          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
+          updatedAt: now(context),
+          version: stored.version + 1,
+        } as Message
+        if (merged.content.trim() === '' && !merged.parts?.length)
+          throw new ValidationError('content', 'must not be blank where there are no parts')
+        await session.run(s.update, { ...merged, searchText: context.analyzer.searchText(tenantId, merged.content) })
+        return merged
+      })
+    },
+    async delete(conversationId, id) {
+      checkId(conversationId, 'conversationId')
+      checkId(id, 'id')
+      await runner.write(async (session) => {
+        const values = { tenantId, conversationId, id, now: now(context), n: 1 }
+        const [stored] = await session.all(s.lock, values)
+        if (!stored) throw missing('message')
+        await session.run(s.orphan, values)
+        await session.run(s.delete, values)
+        await session.run(s.shrink, values)
+      })
+    },
+    async clear(conversationId: string, options: ClearOptions = {}) {
+      checkId(conversationId, 'conversationId')
+      const bound = clearBound(options, tenantId, conversationId)
+      const keepSystem = options.keepSystem === undefined || checkFlag(options.keepSystem, 'keepSystem')
+      const [remove, orphan] = [s.clear[+keepSystem], s.orphanCleared[+keepSystem]]
+      return runner.write(async (session) => {
+        const values = { tenantId, conversationId, now: now(context), ...bound }
+        const [stored] = await session.all(s.lockConversation, values)
+        if (!stored || !remove || !orphan) return 0
+        await session.run(orphan, values)
+        const n = await session.run(remove, values)
+        if (n > 0) await session.run(s.shrink, { ...values, n })
+        return n
+      })
+    },
+    async branch(conversationId: string, messageId: string, options: BranchOptions = {}) {
+      checkId(conversationId, 'conversationId')
+      checkId(messageId, 'messageId')
+      const { id, title } = branchOptions(context, options)
+      return runner.write(async (session) => {
+        const values = { tenantId, conversationId, id: messageId, now: now(context) }
+        const [origin] = await session.all(s.lockConversation, values)
+        if (!origin) throw missing('conversation')
+        const [last] = await session.all(s.get, values)
+        if (!last) throw missing('message')
+        const { position } = last
+        const made = await insertConversation(context, session, {
+          id,
+          userId: origin.userId,
+          title: title === undefined ? origin.title : title,
+          tags: [...origin.tags],
+          metadata: mergeJson(origin.metadata, { branchedFrom: { conversationId, messageId } }),
+          expiresAt: origin.expiresAt,
+        })
+        const n = await engine.insertSelect(session, 'messages', s.copy, { ...values, newId: id, position })
+        await session.run(s.settleBranch, { tenantId, conversationId: id, n, position })
+        return { ...made, messageCount: n, lastPosition: position }
+      })
+    },
+    async turnCount(conversationId) {
+      checkId(conversationId, 'conversationId')
+      const values = { tenantId, conversationId, now: now(context) }
+      return runner.read(async (session) => (await session.all(s.turns, values))[0]?.n ?? 0)
+    },
+  }
+}
+
+function branchOptions(context: SqlContext, options: BranchOptions) {
+  checkNames(options, ['id', 'title', 'operationId'])
+  const checked = context.checks.newConversation({ id: options.id, userId: '-', title: options.title })
+  return { id: checked.id ?? context.newId(), title: checked.title }
+}

@@ -1,0 +1,126 @@
+import type Database from 'better-sqlite3'
+import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
+import type { Capabilities } from '../../contract/capabilities.js'
+import type { PurgeOptions } from '../../contract/statistics.js'
+import { createMigrator } from '../../migrate/migrator.js'
+import { Checks } from '../../model/check.js'
+import { DEFAULT_LIMITS, type SqliteOptions } from '../../options.js'
+import { type Analyzer, createAnalyzer } from '../../search/analyzer.js'
+import { checkAnalyzer } from '../sql/analyzer.js'
+import type { SqlStoreContext } from '../sql/context.js'
+import type { SqlRunner } from '../sql/engine.js'
+import { sweepStore } from '../sql/purge.js'
+import { sqlScope, sqlUnitScope } from '../sql/scope.js'
+import { sqliteEngine } from './engine.js'
+import { WriteGate } from './gate.js'
+import { sqliteMigrationTarget } from './migration.js'
+import { isPrivate, openReader, openWriter } from './open.js'
+import { SqliteSession } from './session.js'
+
+/** The options with everything decided. */
+export interface SqliteSettings extends SqliteOptions {
+  readonly clock: () => number
+  readonly newId: () => string
+}
+
+interface Open {
+  readonly writer: Database.Database
+  readonly reader: Database.Database | null
+  readonly gate: WriteGate
+  readonly store: SqlStoreContext
+  readonly runner: SqlRunner
+}
+
+/** The embedded backend: one file, one writer at a time, readers that never wait. */
+export class SqliteBackend implements Backend {
+  readonly name = 'sqlite'
+  #open: Open | null = null
+  readonly #scopes = new Map<string, BackendScope>()
+
+  constructor(
+    readonly settings: SqliteSettings,
+    readonly capabilities: Capabilities,
+  ) {}
+
+  async open(): Promise<void> {
+    const { busyTimeout = 5000, writeTimeout = 30_000, clock, databasePath, durability } = this.settings
+    const options = { databasePath, durability, busyTimeout, clock }
+    const analyzer = await createAnalyzer(this.capabilities.textSearch ? (this.settings.language ?? 'english') : null)
+    const writer = await openWriter(options)
+    let reader: Database.Database | null = null
+    try {
+      await this.#migrate(writer)
+      reader = isPrivate(databasePath) ? null : await openReader(options)
+      const gate = new WriteGate(new SqliteSession(writer, 'write'), { busyTimeout, writeTimeout, clock })
+      const store = this.#store(analyzer)
+      const runner = makeRunner(gate, reader)
+      await checkAnalyzer(store, runner)
+      this.#open = { writer, reader, gate, store, runner }
+    } catch (error) {
+      reader?.close()
+      writer.close()
+      throw error
+    }
+  }
+
+  async #migrate(client: Database.Database): Promise<void> {
+    const bundle = await import('../../migrate/bundled/sqlite.js')
+    const migrator = createMigrator({ target: sqliteMigrationTarget(client), bundle })
+    if (this.settings.migrate === 'check') await migrator.check()
+    else await migrator.up()
+  }
+
+  #store(analyzer: Analyzer): SqlStoreContext {
+    const { clock, newId, limits } = this.settings
+    return { engine: sqliteEngine(), analyzer, checks: new Checks({ ...DEFAULT_LIMITS, ...limits }), clock, newId }
+  }
+
+  get #opened(): Open {
+    if (!this.#open) throw new Error('the backend is not open')
+    return this.#open
+  }
+
+  scope(tenantId: string): BackendScope {
+    const { store, runner } = this.#opened
+    let scope = this.#scopes.get(tenantId)
+    if (!scope) {
+      // One tenant a request: the map must not grow with the tenants of a long life.
+      if (this.#scopes.size >= 1000) this.#scopes.clear()
+      scope = sqlScope(store, tenantId, runner, this.capabilities.textSearch)
+      this.#scopes.set(tenantId, scope)
+    }
+    return scope
+  }
+
+  unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
+    const { gate, store } = this.#opened
+    return gate.submit('unit', (session) => work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch)))
+  }
+
+  async sweep(options: PurgeOptions) {
+    const { store, runner } = this.#opened
+    return sweepStore(store, runner, options)
+  }
+
+  async ping(): Promise<boolean> {
+    const { reader, writer } = this.#opened
+    return (reader ?? writer).prepare('select 1 from bruno_revision').get() !== undefined
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open
+    this.#open = null
+    this.#scopes.clear()
+    open?.reader?.close()
+    open?.writer.close()
+  }
+}
+
+/** Reads on their own connection; in a private database, which has only one, in turn with the writes. */
+function makeRunner(gate: WriteGate, reader: Database.Database | null): SqlRunner {
+  const session = reader && new SqliteSession(reader, 'read')
+  return {
+    read: session ? (work) => work(session) : (work) => gate.submit('read', work),
+    write: (work) => gate.submit('verb', work),
+  }
+}

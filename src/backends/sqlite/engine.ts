@@ -1,0 +1,116 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+import * as tables from '../../../schema/sqlite.js'
+import type { MetadataCondition, Scalar } from '../../contract/filter.js'
+import { perEngine, type SearchedTable, type SqlConditions, type SqlEngine } from '../sql/engine.js'
+import { list, makeStatement, REVISION, value } from '../sql/statement.js'
+import { insertInto } from '../sql/write.js'
+import { indexOf } from './fts.js'
+import type { SqliteSession } from './session.js'
+
+const JSON_TYPES = { string: ['text'], number: ['integer', 'real'] } as const
+
+function equals(operand: Scalar): SQL {
+  if (operand === null) return sql`j.type = 'null'`
+  if (typeof operand === 'boolean') return sql`j.type = ${String(operand)}`
+  return sql`j.type in ${JSON_TYPES[typeof operand as 'string' | 'number']} and j.value = ${operand}`
+}
+
+function compares(operator: '>' | '>=' | '<' | '<=', operand: string | number): SQL {
+  return sql`j.type in ${JSON_TYPES[typeof operand as 'string' | 'number']} and j.value ${sql.raw(operator)} ${operand}`
+}
+
+function condition(wanted: MetadataCondition): SQL {
+  if (typeof wanted !== 'object' || wanted === null) return equals(wanted)
+  const parts: SQL[] = []
+  if (wanted.in)
+    parts.push(
+      sql`(${sql.join(
+        wanted.in.map((each) => sql`(${equals(each)})`),
+        sql` or `,
+      )})`,
+    )
+  if (wanted.gt !== undefined) parts.push(compares('>', wanted.gt))
+  if (wanted.gte !== undefined) parts.push(compares('>=', wanted.gte))
+  if (wanted.lt !== undefined) parts.push(compares('<', wanted.lt))
+  if (wanted.lte !== undefined) parts.push(compares('<=', wanted.lte))
+  return sql.join(parts, sql` and `)
+}
+
+const conditions: SqlConditions = {
+  among: (column, name) => sql`${column} in (select value from json_each(${value(name)}))`,
+  texts: (values) => JSON.stringify(values),
+  // A key is compared as a value: a JSON path cannot express every key.
+  metadata: (column, filter) =>
+    Object.entries(filter).map(
+      ([key, wanted]) =>
+        sql`exists (select 1 from json_each(${column}) as j where j.key = ${key} and ${condition(wanted)})`,
+    ),
+  tags: (column, match) => {
+    const found = sql`from json_each(${column}) as j where j.value in (select value from json_each(${value('tags')}))`
+    return match === 'any'
+      ? sql`exists (select 1 ${found})`
+      : sql`(select count(distinct j.value) ${found}) = ${value('tagCount')}`
+  },
+  match: (tenantToken, terms) =>
+    `"${tenantToken}" AND (${terms.map((term) => (term.prefix ? `"${term.text}" *` : `"${term.text}"`)).join(' OR ')})`,
+}
+
+const INSERTED: { readonly [T in SearchedTable]: readonly string[] } = {
+  messages:
+    'tenantId conversationId id position parentId role type content parts name toolCallId status metadata searchText createdAt updatedAt version revision'.split(
+      ' ',
+    ),
+  memories:
+    'tenantId id userId conversationId type content source category tags confidence importance accessCount relatedIds metadata lastAccessedAt expiresAt searchText createdAt updatedAt version revision'.split(
+      ' ',
+    ),
+  documents: 'tenantId namespace id content metadata expiresAt searchText createdAt updatedAt version revision'.split(
+    ' ',
+  ),
+}
+
+const inserts = perEngine((engine) => {
+  const of = (table: SearchedTable) => engine.command(() => insertInto(engine, table, INSERTED[table]))
+  return { messages: of('messages'), memories: of('memories'), documents: of('documents') }
+})
+const newest = perEngine((engine) => {
+  const of = (table: SearchedTable) => {
+    const { seq } = engine.tables[table]
+    return engine.statement({ seq }, () => sql`select ${seq} from ${engine.tables[table]} order by ${seq} desc limit 1`)
+  }
+  return { messages: of('messages'), memories: of('memories'), documents: of('documents') }
+})
+
+export function sqliteEngine(): SqlEngine {
+  const dialect = new SQLiteSyncDialect()
+  const engine: SqlEngine = {
+    tables,
+    revision: value(REVISION),
+    forUpdate: sql``,
+    statement: (selection, query) => makeStatement(() => dialect.sqlToQuery(query()), selection),
+    command: (query) => makeStatement<never>(() => dialect.sqlToQuery(query()), null),
+    conditions,
+    async insert(session, table, rows, path) {
+      if (rows.length > 0) (session as SqliteSession).insert(inserts(engine)[table], indexOf[table], rows, path)
+    },
+    async insertSelect(session, table, statement, values) {
+      const [last] = await session.all(newest(engine)[table])
+      const n = await session.run(statement, values)
+      ;(session as SqliteSession).index(indexOf[table], (last?.seq ?? 0) + 1, Number.MAX_SAFE_INTEGER)
+      return n
+    },
+    textSearch({ table, selection, join, where }) {
+      const index = sql.identifier(indexOf[table].name)
+      const rows = tables[table]
+      // The index sorts by rank and the rows are looked up in that order until enough meet the conditions: the cross
+      // joins keep the planner from starting at another table and sorting afterwards.
+      return sql`select ${list(selection)}, -f.rank from (
+          select rowid, rank from ${index} where ${index} match ${value('match')} order by rank
+        ) as f cross join ${rows} on ${rows.seq} = f.rowid
+        ${join ? sql`cross join ${join.table} on ${join.on}` : sql``}
+        where ${where} limit ${value('limit')}`
+    },
+  }
+  return engine
+}

@@ -1,0 +1,29 @@
+import { Command, CommanderError } from 'commander'
+import { BrunoMemoryError } from '../errors.js'
+import { type CliIo, line } from './io.js'
+import { register as migrate } from './migrate.js'
+
+/** Each command registers itself: one file per command. */
+const commands: readonly ((program: Command, io: CliIo) => void)[] = [migrate]
+
+export function buildProgram(io: CliIo, version: string): Command {
+  const program = new Command('bruno-memory')
+    .description('Memory for AI assistants: migrate, import, export, search and look after a store.')
+    .version(version)
+    .showHelpAfterError('(add --help for the options)')
+    .exitOverride()
+    .configureOutput({ writeOut: (s) => io.stdout.write(s), writeErr: (s) => io.stderr.write(s) })
+  for (const register of commands) register(program, io)
+  return program
+}
+
+/** Runs one command line. Errors become one line on standard error and a non-zero exit code, never a stack. */
+export async function run(argv: readonly string[], io: CliIo, version: string): Promise<void> {
+  try {
+    await buildProgram(io, version).parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) return io.setExitCode(error.exitCode === 0 ? 0 : 2)
+    line(io.stderr, error instanceof BrunoMemoryError ? `error (${error.code}): ${error.message}` : `error: ${String(error)}`)
+    io.setExitCode(error instanceof BrunoMemoryError && ['validation', 'configuration'].includes(error.code) ? 2 : 1)
+  }
+}

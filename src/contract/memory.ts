@@ -1,0 +1,86 @@
+import type { NewMemory, NewMessage, NewSession } from '../model/inputs.js'
+import type { MemoryEntry, Message, Session } from '../model/records.js'
+import type { Capabilities } from './capabilities.js'
+import type { AppendOptions, MessageListOptions, RecallQuery, Repositories } from './repositories.js'
+import type { Hit, SearchQuery } from './search.js'
+import type { PurgeOptions, PurgeReport, Statistics } from './statistics.js'
+
+export interface UnitOptions {
+  /** A known id does not run the callback again; see `WriteOptions`. */
+  readonly operationId?: string | undefined
+  /** What the operation was asked to do; a known `operationId` with another fingerprint is `ConflictError`. */
+  readonly fingerprint?: string | undefined
+}
+
+/** What a repeated operation answers where the first answer was too large (64 KB) or not JSON. */
+export interface OperationReceipt {
+  readonly operationId: string
+  /** Keys of the records that the operation wrote. */
+  readonly records: readonly { readonly kind: string; readonly key: readonly string[] }[]
+}
+
+/** The repositories and verbs of one tenant. */
+export interface TenantMemory extends Repositories {
+  readonly tenantId: string
+  /**
+   * Runs the callback as one unit: all of its writes, or none. The callback uses the `unit` it is given; a unit used
+   * after its callback ended, or the outer memory used inside it, throws. Nested units are savepoints.
+   */
+  unitOfWork<T>(callback: (unit: UnitOfWork) => Promise<T>): Promise<T>
+  unitOfWork<T>(
+    callback: (unit: UnitOfWork) => Promise<T>,
+    options: UnitOptions & { readonly operationId: string },
+  ): Promise<T | OperationReceipt>
+  unitOfWork<T>(callback: (unit: UnitOfWork) => Promise<T>, options?: UnitOptions): Promise<T | OperationReceipt>
+  search(query: SearchQuery): Promise<Hit[]>
+  statistics(options?: { readonly userId?: string | undefined }): Promise<Statistics>
+  /** Removes what has expired, in bounded batches. */
+  purgeExpired(options?: PurgeOptions): Promise<PurgeReport>
+
+  /** `messages.append`. */
+  storeMessage(conversationId: string, message: NewMessage, options?: AppendOptions): Promise<Message>
+  /** `messages.list`, its items. */
+  retrieveMessages(conversationId: string, options?: MessageListOptions): Promise<readonly Message[]>
+  /** `search` over messages. */
+  searchMessages(query: Omit<SearchQuery, 'kinds'>): Promise<Hit[]>
+  /** `memories.add`. */
+  storeMemory(memory: NewMemory): Promise<MemoryEntry>
+  /** `memories.recall`. */
+  retrieveMemories(query: RecallQuery): Promise<MemoryEntry[]>
+  /** `memories.delete`. */
+  deleteMemory(id: string): Promise<void>
+  /** `sessions.create`. */
+  createSession(session: NewSession): Promise<Session>
+  /** `sessions.get`. */
+  getSession(id: string): Promise<Session | null>
+  /** `sessions.end`. */
+  endSession(id: string): Promise<Session>
+  /** `messages.clear`. */
+  clearHistory(conversationId: string): Promise<number>
+  /** `statistics`. */
+  getStatistics(options?: { readonly userId?: string | undefined }): Promise<Statistics>
+}
+
+/** The same repositories and verbs, inside one unit. */
+export interface UnitOfWork extends Repositories {
+  readonly tenantId: string
+  /** A savepoint: if the callback throws, what it wrote is undone and the outer unit goes on. */
+  unitOfWork<T>(callback: (unit: UnitOfWork) => Promise<T>): Promise<T>
+  search(query: SearchQuery): Promise<Hit[]>
+  statistics(options?: { readonly userId?: string | undefined }): Promise<Statistics>
+}
+
+/** One memory for AI assistants. Without `forTenant`, calls go to the tenant `default`. */
+export interface Memory extends TenantMemory, AsyncDisposable {
+  /** Opens what is needed; idempotent and shared by concurrent callers. A call before it connects by itself. */
+  connect(): Promise<void>
+  /** Waits for work in flight. Idempotent; later calls are `ClosedError`. */
+  close(): Promise<void>
+  /** False before `connect()`, after `close()`, and when the store does not answer. Never throws. */
+  healthCheck(): Promise<boolean>
+  /** What holds for this memory. `durability` is known once it is connected. */
+  readonly capabilities: Capabilities
+  forTenant(tenantId: string): TenantMemory
+  /** `purgeExpired` for every tenant of the store. */
+  sweep(options?: PurgeOptions): Promise<PurgeReport>
+}

@@ -1,0 +1,88 @@
+import type { Backend } from './contract/backend.js'
+import type { Capabilities } from './contract/capabilities.js'
+import type { Memory, TenantMemory } from './contract/memory.js'
+import { UnsupportedError, ValidationError } from './errors.js'
+import { checkId } from './model/parse.js'
+import { ProcessCache } from './unit/cache.js'
+import { Lifecycle } from './unit/lifecycle.js'
+import { checkOutside } from './unit/state.js'
+import { makeTenant } from './unit/tenant.js'
+
+export interface MemoryParts {
+  /** Loads and makes the backend; called at the first connection. */
+  readonly load: () => Promise<Backend>
+  /** What the backend will be able to do once it is open. */
+  readonly capabilities: Capabilities
+  readonly tenancy: 'optional' | 'required'
+  readonly clock: () => number
+}
+
+const MAX_TENANTS = 1000
+
+const tenancyRequired = (): never => {
+  throw new ValidationError(
+    'tenantId',
+    "is required: this memory was made with tenancy: 'required', use memory.forTenant(…)",
+  )
+}
+
+/** Stands where the default tenant would: every call says what is missing. */
+function refusing(tenant: TenantMemory): TenantMemory {
+  const refuse = async (): Promise<never> => tenancyRequired()
+  const refuseEach = (): never => tenancyRequired()
+  const of = (from: object): object =>
+    Object.fromEntries(
+      Object.entries(from).map(([name, value]) => [
+        name,
+        typeof value === 'object' && value !== null
+          ? of(value)
+          : typeof value === 'function'
+            ? name === 'each'
+              ? refuseEach
+              : refuse
+            : value,
+      ]),
+    )
+  return of(tenant) as TenantMemory
+}
+
+/** Puts the public interface in front of a backend. */
+export function makeMemory(parts: MemoryParts): Memory {
+  const lifecycle = new Lifecycle(parts.load)
+  const cache = new ProcessCache(parts.clock)
+  const tenants = new Map<string, TenantMemory>()
+  const forTenant = (tenantId: string): TenantMemory => {
+    let tenant = tenants.get(tenantId)
+    if (!tenant) {
+      checkId(tenantId, 'tenantId')
+      tenant = makeTenant(lifecycle, cache, tenantId)
+      if (tenants.size >= MAX_TENANTS) tenants.clear()
+      tenants.set(tenantId, tenant)
+    }
+    return tenant
+  }
+  const own = makeTenant(lifecycle, cache, 'default')
+  return {
+    ...(parts.tenancy === 'required' ? refusing(own) : own),
+    get capabilities() {
+      return lifecycle.backend?.capabilities ?? parts.capabilities
+    },
+    connect: () => lifecycle.connect(),
+    close: async () => {
+      checkOutside(lifecycle)
+      await lifecycle.close()
+    },
+    healthCheck: () => lifecycle.healthCheck(),
+    forTenant,
+    sweep: async (options = {}) => {
+      checkOutside(lifecycle)
+      return lifecycle.use((backend) => {
+        if (!backend.sweep) throw new UnsupportedError('sweep', 'this memory expires records by itself')
+        return backend.sweep(options)
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      await lifecycle.close()
+    },
+  }
+}

@@ -1,0 +1,269 @@
+// Made by `npm run migrations:embed` from migrations/sqlite.
+import type { BundledMigration } from '../bundle.js'
+
+export const migrations: readonly BundledMigration[] = [
+  {
+    tag: '0000_initial',
+    when: 1795407437985,
+    hash: '1b33cb4f38a72a5486d0fe5da920651a15e4155ca9c246b170cd14b16bebe754',
+    statements: [
+      `CREATE TABLE \`bruno_analyzers\` (
+	\`id\` text PRIMARY KEY NOT NULL,
+	\`stemmer\` text NOT NULL,
+	\`stemmer_version\` text NOT NULL,
+	\`language\` text NOT NULL,
+	\`cjk\` text NOT NULL,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL
+);`,
+      `CREATE TABLE \`bruno_conversations\` (
+	\`tenant_id\` text NOT NULL,
+	\`id\` text NOT NULL,
+	\`user_id\` text NOT NULL,
+	\`title\` text,
+	\`summary\` text,
+	\`tags\` text NOT NULL,
+	\`metadata\` text NOT NULL,
+	\`message_count\` integer NOT NULL,
+	\`last_position\` integer NOT NULL,
+	\`expires_at\` integer,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL,
+	PRIMARY KEY(\`tenant_id\`, \`id\`),
+	FOREIGN KEY (\`tenant_id\`,\`user_id\`) REFERENCES \`bruno_users\`(\`tenant_id\`,\`id\`) ON UPDATE no action ON DELETE cascade
+);`,
+      `CREATE INDEX \`bruno_conversations_created\` ON \`bruno_conversations\` (\`tenant_id\`,\`created_at\`,\`id\`);`,
+      `CREATE INDEX \`bruno_conversations_user\` ON \`bruno_conversations\` (\`tenant_id\`,\`user_id\`,\`created_at\`,\`id\`);`,
+      `CREATE INDEX \`bruno_conversations_expiry\` ON \`bruno_conversations\` (\`tenant_id\`,\`expires_at\`) WHERE "expires_at" is not null;`,
+      `CREATE TABLE \`bruno_documents\` (
+	\`seq\` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	\`tenant_id\` text NOT NULL,
+	\`namespace\` text NOT NULL,
+	\`id\` text NOT NULL,
+	\`content\` text NOT NULL,
+	\`metadata\` text NOT NULL,
+	\`expires_at\` integer,
+	\`search_text\` text NOT NULL,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL
+);`,
+      `CREATE UNIQUE INDEX \`bruno_documents_key\` ON \`bruno_documents\` (\`tenant_id\`,\`namespace\`,\`id\`);`,
+      `CREATE INDEX \`bruno_documents_expiry\` ON \`bruno_documents\` (\`tenant_id\`,\`expires_at\`) WHERE "expires_at" is not null;`,
+      `CREATE TABLE \`bruno_embeddings\` (
+	\`tenant_id\` text NOT NULL,
+	\`space\` text NOT NULL,
+	\`kind\` text NOT NULL,
+	\`scope\` text NOT NULL,
+	\`record_id\` text NOT NULL,
+	\`user_id\` text,
+	\`content_hash\` blob NOT NULL,
+	\`vector\` blob NOT NULL,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL,
+	PRIMARY KEY(\`tenant_id\`, \`space\`, \`kind\`, \`scope\`, \`record_id\`)
+);`,
+      `CREATE INDEX \`bruno_embeddings_user\` ON \`bruno_embeddings\` (\`tenant_id\`,\`space\`,\`kind\`,\`user_id\`) WHERE "user_id" is not null;`,
+      `CREATE INDEX \`bruno_embeddings_record\` ON \`bruno_embeddings\` (\`tenant_id\`,\`kind\`,\`scope\`,\`record_id\`);`,
+      `CREATE INDEX \`bruno_embeddings_content\` ON \`bruno_embeddings\` (\`tenant_id\`,\`space\`,\`content_hash\`);`,
+      `CREATE TABLE \`bruno_followers\` (
+	\`name\` text PRIMARY KEY NOT NULL,
+	\`kind\` text NOT NULL,
+	\`state\` text NOT NULL,
+	\`kinds\` text NOT NULL,
+	\`settings\` text NOT NULL,
+	\`seeded_revision\` integer NOT NULL,
+	\`lease_owner\` text,
+	\`lease_epoch\` integer NOT NULL,
+	\`lease_until\` integer,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL
+);`,
+      `CREATE TABLE \`bruno_memories\` (
+	\`seq\` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	\`tenant_id\` text NOT NULL,
+	\`id\` text NOT NULL,
+	\`user_id\` text NOT NULL,
+	\`conversation_id\` text,
+	\`type\` text NOT NULL,
+	\`content\` text NOT NULL,
+	\`source\` text,
+	\`category\` text,
+	\`tags\` text NOT NULL,
+	\`confidence\` real NOT NULL,
+	\`importance\` real NOT NULL,
+	\`access_count\` integer NOT NULL,
+	\`related_ids\` text NOT NULL,
+	\`metadata\` text NOT NULL,
+	\`last_accessed_at\` integer,
+	\`expires_at\` integer,
+	\`search_text\` text NOT NULL,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL,
+	FOREIGN KEY (\`tenant_id\`,\`user_id\`) REFERENCES \`bruno_users\`(\`tenant_id\`,\`id\`) ON UPDATE no action ON DELETE cascade
+);`,
+      `CREATE UNIQUE INDEX \`bruno_memories_key\` ON \`bruno_memories\` (\`tenant_id\`,\`id\`);`,
+      `CREATE INDEX \`bruno_memories_importance\` ON \`bruno_memories\` (\`tenant_id\`,\`importance\`,\`created_at\`,\`id\`);`,
+      `CREATE INDEX \`bruno_memories_user\` ON \`bruno_memories\` (\`tenant_id\`,\`user_id\`,\`importance\`,\`created_at\`,\`id\`);`,
+      `CREATE INDEX \`bruno_memories_conversation\` ON \`bruno_memories\` (\`tenant_id\`,\`conversation_id\`) WHERE "conversation_id" is not null;`,
+      `CREATE INDEX \`bruno_memories_expiry\` ON \`bruno_memories\` (\`tenant_id\`,\`expires_at\`) WHERE "expires_at" is not null;`,
+      `CREATE TABLE \`bruno_messages\` (
+	\`seq\` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	\`tenant_id\` text NOT NULL,
+	\`conversation_id\` text NOT NULL,
+	\`id\` text NOT NULL,
+	\`position\` integer NOT NULL,
+	\`parent_id\` text,
+	\`role\` text NOT NULL,
+	\`type\` text NOT NULL,
+	\`content\` text NOT NULL,
+	\`parts\` text,
+	\`name\` text,
+	\`tool_call_id\` text,
+	\`status\` text NOT NULL,
+	\`metadata\` text NOT NULL,
+	\`search_text\` text NOT NULL,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL,
+	FOREIGN KEY (\`tenant_id\`,\`conversation_id\`) REFERENCES \`bruno_conversations\`(\`tenant_id\`,\`id\`) ON UPDATE no action ON DELETE cascade
+);`,
+      `CREATE UNIQUE INDEX \`bruno_messages_key\` ON \`bruno_messages\` (\`tenant_id\`,\`conversation_id\`,\`id\`);`,
+      `CREATE UNIQUE INDEX \`bruno_messages_position\` ON \`bruno_messages\` (\`tenant_id\`,\`conversation_id\`,\`position\`);`,
+      `CREATE INDEX \`bruno_messages_parent\` ON \`bruno_messages\` (\`tenant_id\`,\`conversation_id\`,\`parent_id\`) WHERE "parent_id" is not null;`,
+      `CREATE TABLE \`bruno_operations\` (
+	\`tenant_id\` text NOT NULL,
+	\`operation_id\` text NOT NULL,
+	\`fingerprint\` text,
+	\`result\` text,
+	\`records\` text NOT NULL,
+	\`created_at\` integer NOT NULL,
+	\`expires_at\` integer NOT NULL,
+	PRIMARY KEY(\`tenant_id\`, \`operation_id\`)
+);`,
+      `CREATE INDEX \`bruno_operations_expiry\` ON \`bruno_operations\` (\`tenant_id\`,\`expires_at\`);`,
+      `CREATE TABLE \`bruno_outbox\` (
+	\`follower\` text NOT NULL,
+	\`tenant_id\` text NOT NULL,
+	\`kind\` text NOT NULL,
+	\`scope\` text NOT NULL,
+	\`record_id\` text NOT NULL,
+	\`revision\` integer NOT NULL,
+	\`attempts\` integer NOT NULL,
+	\`created_at\` integer NOT NULL,
+	\`next_attempt_at\` integer NOT NULL,
+	\`parked_at\` integer,
+	\`error_code\` text,
+	\`lease_owner\` text,
+	\`lease_until\` integer,
+	PRIMARY KEY(\`follower\`, \`tenant_id\`, \`kind\`, \`scope\`, \`record_id\`)
+);`,
+      `CREATE INDEX \`bruno_outbox_due\` ON \`bruno_outbox\` (\`follower\`,\`next_attempt_at\`);`,
+      `CREATE INDEX \`bruno_outbox_tenant\` ON \`bruno_outbox\` (\`tenant_id\`,\`follower\`);`,
+      `CREATE TABLE \`bruno_revision\` (
+	\`value\` integer NOT NULL
+);`,
+      `CREATE TABLE \`bruno_sessions\` (
+	\`tenant_id\` text NOT NULL,
+	\`id\` text NOT NULL,
+	\`user_id\` text NOT NULL,
+	\`conversation_id\` text,
+	\`state\` text NOT NULL,
+	\`metadata\` text NOT NULL,
+	\`started_at\` integer NOT NULL,
+	\`last_activity_at\` integer NOT NULL,
+	\`ended_at\` integer,
+	\`expires_at\` integer,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL,
+	PRIMARY KEY(\`tenant_id\`, \`id\`),
+	FOREIGN KEY (\`tenant_id\`,\`user_id\`) REFERENCES \`bruno_users\`(\`tenant_id\`,\`id\`) ON UPDATE no action ON DELETE cascade
+);`,
+      `CREATE INDEX \`bruno_sessions_started\` ON \`bruno_sessions\` (\`tenant_id\`,\`started_at\`,\`id\`);`,
+      `CREATE INDEX \`bruno_sessions_user\` ON \`bruno_sessions\` (\`tenant_id\`,\`user_id\`,\`started_at\`,\`id\`);`,
+      `CREATE INDEX \`bruno_sessions_conversation\` ON \`bruno_sessions\` (\`tenant_id\`,\`conversation_id\`) WHERE "conversation_id" is not null;`,
+      `CREATE INDEX \`bruno_sessions_expiry\` ON \`bruno_sessions\` (\`tenant_id\`,\`expires_at\`) WHERE "expires_at" is not null;`,
+      `CREATE TABLE \`bruno_spaces\` (
+	\`id\` text PRIMARY KEY NOT NULL,
+	\`provider\` text NOT NULL,
+	\`model\` text NOT NULL,
+	\`dimensions\` integer NOT NULL,
+	\`metric\` text NOT NULL,
+	\`normalized\` integer NOT NULL,
+	\`state\` text NOT NULL,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL
+);`,
+      `CREATE TABLE \`bruno_users\` (
+	\`tenant_id\` text NOT NULL,
+	\`id\` text NOT NULL,
+	\`name\` text,
+	\`preferences\` text NOT NULL,
+	\`profile\` text NOT NULL,
+	\`metadata\` text NOT NULL,
+	\`last_active_at\` integer,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL,
+	\`version\` integer NOT NULL,
+	\`revision\` integer NOT NULL,
+	PRIMARY KEY(\`tenant_id\`, \`id\`)
+);`,
+    ],
+  },
+  {
+    tag: '0001_search',
+    when: 1795407495440,
+    hash: 'c7e32aa6a0383879c183d9eaa1a0f135e992d191ad7473def8d7f7797d62708b',
+    statements: [
+      `-- Full-text indexes over the text that the application prepared. Rows are added to an index by the statement that
+-- inserts the batch (a trigger per inserted row makes a batch of 1,000 three times dearer); updates and deletes,
+-- cascades included, are followed by triggers. The text is tokens between spaces already: the ascii tokenizer takes
+-- every other character as part of a token, whatever the engine's Unicode tables know.
+INSERT INTO \`bruno_revision\` (\`value\`) VALUES (0);`,
+      `CREATE VIRTUAL TABLE \`bruno_messages_search\` USING fts5(search_text, content='bruno_messages', content_rowid='seq', tokenize='ascii');`,
+      `CREATE TRIGGER \`bruno_messages_search_update\` AFTER UPDATE OF search_text ON \`bruno_messages\` WHEN old.search_text IS NOT new.search_text BEGIN
+	INSERT INTO bruno_messages_search(bruno_messages_search, rowid, search_text) VALUES ('delete', old.seq, old.search_text);
+	INSERT INTO bruno_messages_search(rowid, search_text) VALUES (new.seq, new.search_text);
+END;`,
+      `CREATE TRIGGER \`bruno_messages_search_delete\` AFTER DELETE ON \`bruno_messages\` BEGIN
+	INSERT INTO bruno_messages_search(bruno_messages_search, rowid, search_text) VALUES ('delete', old.seq, old.search_text);
+END;`,
+      `CREATE VIRTUAL TABLE \`bruno_memories_search\` USING fts5(search_text, content='bruno_memories', content_rowid='seq', tokenize='ascii');`,
+      `CREATE TRIGGER \`bruno_memories_search_update\` AFTER UPDATE OF search_text ON \`bruno_memories\` WHEN old.search_text IS NOT new.search_text BEGIN
+	INSERT INTO bruno_memories_search(bruno_memories_search, rowid, search_text) VALUES ('delete', old.seq, old.search_text);
+	INSERT INTO bruno_memories_search(rowid, search_text) VALUES (new.seq, new.search_text);
+END;`,
+      `CREATE TRIGGER \`bruno_memories_search_delete\` AFTER DELETE ON \`bruno_memories\` BEGIN
+	INSERT INTO bruno_memories_search(bruno_memories_search, rowid, search_text) VALUES ('delete', old.seq, old.search_text);
+END;`,
+      `CREATE VIRTUAL TABLE \`bruno_documents_search\` USING fts5(search_text, content='bruno_documents', content_rowid='seq', tokenize='ascii');`,
+      `CREATE TRIGGER \`bruno_documents_search_update\` AFTER UPDATE OF search_text ON \`bruno_documents\` WHEN old.search_text IS NOT new.search_text BEGIN
+	INSERT INTO bruno_documents_search(bruno_documents_search, rowid, search_text) VALUES ('delete', old.seq, old.search_text);
+	INSERT INTO bruno_documents_search(rowid, search_text) VALUES (new.seq, new.search_text);
+END;`,
+      `CREATE TRIGGER \`bruno_documents_search_delete\` AFTER DELETE ON \`bruno_documents\` BEGIN
+	INSERT INTO bruno_documents_search(bruno_documents_search, rowid, search_text) VALUES ('delete', old.seq, old.search_text);
+END;`,
+      `-- Rows that were there before this migration.
+INSERT INTO bruno_messages_search(bruno_messages_search) VALUES ('rebuild');`,
+      `INSERT INTO bruno_memories_search(bruno_memories_search) VALUES ('rebuild');`,
+      `INSERT INTO bruno_documents_search(bruno_documents_search) VALUES ('rebuild');`,
+    ],
+  },
+]

@@ -1,0 +1,113 @@
+import type { TenantMemory, UnitOptions } from '../contract/memory.js'
+import type { CacheRepository } from '../contract/repositories.js'
+import { UnsupportedError } from '../errors.js'
+import { checkNames } from '../model/page-options.js'
+import { checkId } from '../model/parse.js'
+import type { ProcessCache } from './cache.js'
+import type { Lifecycle } from './lifecycle.js'
+import { runOperation } from './operation.js'
+import { makeRepositories, type Turn } from './repositories.js'
+import { checkOutside } from './state.js'
+import { checkCallback, noChanges, runUnit, searchOf, statisticsOf, type UnitCallback } from './unit.js'
+
+/** Outside a unit a cache write takes effect at once. */
+function directCache(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string): CacheRepository {
+  const once = <A extends unknown[], T>(verb: (repository: CacheRepository, ...args: A) => Promise<T>) => {
+    return async (...args: A): Promise<T> => {
+      checkOutside(lifecycle)
+      return lifecycle.use(async () => {
+        const changes = noChanges(cache, tenantId)
+        const result = await verb(
+          changes.repository((work) => work()),
+          ...args,
+        )
+        await changes.apply()
+        return result
+      })
+    }
+  }
+  return {
+    get: once((repository, key) => repository.get(key)) as CacheRepository['get'],
+    set: once((repository, ...args: Parameters<CacheRepository['set']>) => repository.set(...args)),
+    delete: once((repository, key: string) => repository.delete(key)),
+  }
+}
+
+function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string) {
+  return async <T>(callback: UnitCallback<T>, options: UnitOptions = {}): Promise<unknown> => {
+    checkCallback(callback)
+    checkNames(options, ['operationId', 'fingerprint'])
+    const { operationId, fingerprint } = options
+    if (operationId !== undefined) checkId(operationId, 'operationId')
+    if (fingerprint !== undefined) checkId(fingerprint, 'fingerprint')
+    checkOutside(lifecycle)
+    return lifecycle.use(async (backend) => {
+      const changes = noChanges(cache, tenantId)
+      const result = await backend.unit<unknown>(tenantId, async (scope) => {
+        if (operationId === undefined) return runUnit(lifecycle, tenantId, scope, changes, callback).result
+        let records: () => readonly { kind: string; key: readonly string[] }[] = () => []
+        return runOperation<unknown>(scope, {
+          operationId,
+          fingerprint: fingerprint ?? null,
+          run: () => {
+            const unit = runUnit(lifecycle, tenantId, scope, changes, callback)
+            records = () => unit.state.records
+            return unit.result
+          },
+          records: () => records(),
+          repeat: (receipt) => receipt,
+        })
+      })
+      await changes.apply()
+      return result
+    })
+  }
+}
+
+/** The repositories and verbs of one tenant, on the store. */
+export function makeTenant(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string): TenantMemory {
+  const turn: Turn = {
+    call: async (work) => {
+      checkOutside(lifecycle)
+      return lifecycle.use((backend) => work(backend.scope(tenantId)))
+    },
+    atomic: async (work) => {
+      checkOutside(lifecycle)
+      return lifecycle.use((backend) => backend.unit(tenantId, work))
+    },
+    get waits() {
+      return lifecycle.backend === null
+    },
+  }
+  const repositories = makeRepositories(turn)
+  const { messages, memories, sessions } = repositories
+  const search: TenantMemory['search'] = (query) => turn.call((scope) => searchOf(scope)(query))
+  const statistics: TenantMemory['statistics'] = (options = {}) => turn.call((scope) => statisticsOf(scope)(options))
+  return {
+    tenantId,
+    ...repositories,
+    cache: directCache(lifecycle, cache, tenantId),
+    unitOfWork: unitRunner(lifecycle, cache, tenantId) as TenantMemory['unitOfWork'],
+    search,
+    statistics,
+    purgeExpired: (options = {}) =>
+      turn.call((scope) => {
+        if (!scope.purgeExpired) throw new UnsupportedError('purgeExpired', 'this memory expires records by itself')
+        return scope.purgeExpired(options)
+      }),
+    storeMessage: async (conversationId, message, options) => {
+      const [stored] = await messages.append(conversationId, message, options)
+      return stored as NonNullable<typeof stored>
+    },
+    retrieveMessages: async (conversationId, options) => (await messages.list(conversationId, options)).items,
+    searchMessages: (query) => search({ ...query, kinds: ['message'] }),
+    storeMemory: (memory) => memories.add(memory),
+    retrieveMemories: (query) => memories.recall(query),
+    deleteMemory: (id) => memories.delete(id),
+    createSession: (session) => sessions.create(session),
+    getSession: (id) => sessions.get(id),
+    endSession: (id) => sessions.end(id),
+    clearHistory: (conversationId) => messages.clear(conversationId),
+    getStatistics: statistics,
+  }
+}
