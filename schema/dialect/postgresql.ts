@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm'
 import type { BuildColumns, ColumnBuilderBaseConfig } from 'drizzle-orm/column-builder'
 import {
   type AnyPgColumn,
@@ -19,6 +18,7 @@ import {
   timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm/sql/sql'
 import type { Column, Columns, Kind, Sequence, Table } from '../column.js'
 import { columnName, foreignKeyName, indexName, keyName } from './naming.js'
 

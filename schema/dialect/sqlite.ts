@@ -1,20 +1,18 @@
-import { sql } from 'drizzle-orm'
 import type { BuildColumns, ColumnBuilderBaseConfig } from 'drizzle-orm/column-builder'
+import { sql } from 'drizzle-orm/sql/sql'
+import { blob } from 'drizzle-orm/sqlite-core/columns/blob'
+import type { AnySQLiteColumn, SQLiteColumnBuilderBase } from 'drizzle-orm/sqlite-core/columns/common'
+import { integer } from 'drizzle-orm/sqlite-core/columns/integer'
+import { real } from 'drizzle-orm/sqlite-core/columns/real'
+import { text } from 'drizzle-orm/sqlite-core/columns/text'
+import { foreignKey } from 'drizzle-orm/sqlite-core/foreign-keys'
+import { index, uniqueIndex } from 'drizzle-orm/sqlite-core/indexes'
+import { primaryKey } from 'drizzle-orm/sqlite-core/primary-keys'
 import {
-  type AnySQLiteColumn,
-  blob,
-  foreignKey,
-  index,
-  integer,
-  primaryKey,
-  real,
-  type SQLiteColumnBuilderBase,
   type SQLiteTableExtraConfigValue,
   type SQLiteTableWithColumns,
   sqliteTable,
-  text,
-  uniqueIndex,
-} from 'drizzle-orm/sqlite-core'
+} from 'drizzle-orm/sqlite-core/table'
 import type { Column, Columns, Kind, Sequence, Table } from '../column.js'
 import { columnName, foreignKeyName, indexName, keyName } from './naming.js'
 

@@ -16,7 +16,11 @@ const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoExc
  * Writes a file that appears under its name only when it is whole and on disk: a kill at any moment leaves at most
  * `<path>.partial`. An existing file is a `ConflictError` unless `force`.
  */
-export async function writeWholeFile<T>(path: string, force: boolean, fill: (into: Writable) => Promise<T>): Promise<T> {
+export async function writeWholeFile<T>(
+  path: string,
+  force: boolean,
+  fill: (into: Writable) => Promise<T>,
+): Promise<T> {
   const taken = `${path} exists already (--force replaces it)`
   if (!force && (await exists(path))) throw new ConflictError(taken)
   const partial = `${path}.partial`

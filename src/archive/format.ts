@@ -43,13 +43,15 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
 export function parseHeader(value: unknown): ArchiveHeader {
   if (!isObject(value) || value.format !== ARCHIVE_FORMAT) throw damaged('line 1 is not the header of an archive')
   const { version, tenants, createdAt } = value
-  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1) throw damaged('its version is unreadable')
+  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
+    throw damaged('its version is unreadable')
   if (version > ARCHIVE_VERSION)
     throw new UnsupportedError(
       `archive version ${version}`,
       `the archive has version ${version}, and this version of bruno-memory reads up to ${ARCHIVE_VERSION}: update bruno-memory`,
     )
-  if (!Array.isArray(tenants) || !tenants.every((t) => typeof t === 'string')) throw damaged('its tenants are unreadable')
+  if (!Array.isArray(tenants) || !tenants.every((t) => typeof t === 'string'))
+    throw damaged('its tenants are unreadable')
   if (typeof createdAt !== 'string') throw damaged('its date is unreadable')
   return value as unknown as ArchiveHeader
 }

@@ -29,7 +29,8 @@ export interface ReadOptions {
 /** Whether bytes begin as gzip does. */
 export const isGzip = (bytes: Buffer): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
 const isDataError = (error: unknown): error is NodeJS.ErrnoException =>
-  error instanceof Error && ['Z_DATA_ERROR', 'Z_BUF_ERROR', 'Z_STREAM_ERROR'].includes(String((error as NodeJS.ErrnoException).code))
+  error instanceof Error &&
+  ['Z_DATA_ERROR', 'Z_BUF_ERROR', 'Z_STREAM_ERROR'].includes(String((error as NodeJS.ErrnoException).code))
 
 async function* rest(first: Buffer, iterator: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   yield first
@@ -59,7 +60,9 @@ export async function* decompressed(chunks: AsyncIterable<Buffer>): AsyncGenerat
   try {
     yield* gunzip as AsyncIterable<Buffer>
   } catch (error) {
-    throw isDataError(error) ? damaged(`its compressed data end or break near byte ${gunzip.bytesWritten}`, error) : error
+    throw isDataError(error)
+      ? damaged(`its compressed data end or break near byte ${gunzip.bytesWritten}`, error)
+      : error
   }
   // zlib stops without a word where the compressed data end; what follows is not part of the archive.
   if (gunzip.bytesWritten < received) throw damaged(`something else follows after byte ${gunzip.bytesWritten}`)
@@ -70,7 +73,10 @@ export async function* decompressed(chunks: AsyncIterable<Buffer>): AsyncGenerat
  * truncated archive, broken compression, a newer version and anything that the manifest contradicts throw, at the
  * latest after the last record.
  */
-export async function* readArchive(chunks: AsyncIterable<Buffer>, options: ReadOptions = {}): AsyncGenerator<ArchiveItem> {
+export async function* readArchive(
+  chunks: AsyncIterable<Buffer>,
+  options: ReadOptions = {},
+): AsyncGenerator<ArchiveItem> {
   const reader = new ArchiveReader()
   for await (const line of splitLines(decompressed(chunks), MAX_LINE_BYTES)) {
     if (line.number === 1) {
@@ -154,7 +160,9 @@ class ArchiveReader {
   #differences(manifest: ArchiveManifest, found: ArchiveManifest): string {
     const counts = RECORD_KINDS.filter((kind) => found.counts[kind] !== manifest.counts[kind])
     if (counts.length > 0)
-      return counts.map((k) => `the manifest counts ${manifest.counts[k]} of kind ${k}, found were ${found.counts[k]}`).join('; ')
+      return counts
+        .map((k) => `the manifest counts ${manifest.counts[k]} of kind ${k}, found were ${found.counts[k]}`)
+        .join('; ')
     const kinds = RECORD_KINDS.filter((kind) => found.digests[kind] !== manifest.digests[kind])
     return `the digest differs in ${kinds.length > 0 ? `records of kind ${kinds.join(', ')}` : 'its header or the form of its lines'}`
   }
@@ -163,6 +171,7 @@ class ArchiveReader {
 function refusal(error: unknown): ValidationError {
   if (error instanceof ValidationError) return error
   // JSON nested some ten thousand levels deep ends the recursion of whoever walks it; 1e999 is read as infinite.
-  if (error instanceof RangeError) return new ValidationError('record', 'is nested too deeply or holds a number too large')
+  if (error instanceof RangeError)
+    return new ValidationError('record', 'is nested too deeply or holds a number too large')
   throw error
 }

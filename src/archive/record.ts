@@ -5,7 +5,9 @@ import { RECORD_KINDS, type RecordKind } from '../model/records.js'
 import { isObject } from './format.js'
 
 /** One record of an archive. */
-export type ArchiveEntry = { readonly [K in RecordKind]: { readonly kind: K; readonly record: RecordOf[K] } }[RecordKind]
+export type ArchiveEntry = {
+  readonly [K in RecordKind]: { readonly kind: K; readonly record: RecordOf[K] }
+}[RecordKind]
 
 /** The line of a record, without a line feed: instants as ISO strings, fields in their stated order. */
 export function encodeEntry({ kind, record }: ArchiveEntry): string {
@@ -41,7 +43,8 @@ export function decodeEntry(value: unknown): ArchiveEntry {
   const { kind, tenant, record, ...others } = value
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw new ValidationError(unknown.slice(0, 80), 'is not a known field')
-  if (!RECORD_KINDS.includes(kind as RecordKind)) throw new ValidationError('kind', `must be one of ${RECORD_KINDS.join(', ')}`)
+  if (!RECORD_KINDS.includes(kind as RecordKind))
+    throw new ValidationError('kind', `must be one of ${RECORD_KINDS.join(', ')}`)
   if (typeof tenant !== 'string') throw new ValidationError('tenant', 'must be a string')
   if (!isObject(record)) throw new ValidationError('record', 'must be an object')
   const known = RECORD_FIELDS[kind as RecordKind] as readonly Field[]

@@ -35,7 +35,10 @@ async function* usersOf(memory: TenantMemory, userId: string | undefined): Async
   if (record) yield { kind: 'user', record }
 }
 
-async function* documentsOf(memory: TenantMemory, read: { readonly includeExpired: boolean }): AsyncGenerator<ArchiveEntry> {
+async function* documentsOf(
+  memory: TenantMemory,
+  read: { readonly includeExpired: boolean },
+): AsyncGenerator<ArchiveEntry> {
   let after: string | undefined
   for (;;) {
     const page = await memory.documents.namespaces(after === undefined ? {} : { after })

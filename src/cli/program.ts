@@ -23,7 +23,10 @@ export async function run(argv: readonly string[], io: CliIo, version: string): 
     await buildProgram(io, version).parseAsync([...argv], { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return io.setExitCode(error.exitCode === 0 ? 0 : 2)
-    line(io.stderr, error instanceof BrunoMemoryError ? `error (${error.code}): ${error.message}` : `error: ${String(error)}`)
+    line(
+      io.stderr,
+      error instanceof BrunoMemoryError ? `error (${error.code}): ${error.message}` : `error: ${String(error)}`,
+    )
     io.setExitCode(error instanceof BrunoMemoryError && ['validation', 'configuration'].includes(error.code) ? 2 : 1)
   }
 }

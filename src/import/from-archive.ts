@@ -14,7 +14,10 @@ export interface ArchiveImportOptions extends ReadOptions {
  * The records of an archive. Ids, times and content are kept. Through the public API a store gives positions and
  * versions anew, so these, `updatedAt` of conversations and the time at which a session ended are not carried.
  */
-export async function* readArchiveItems(chunks: AsyncIterable<Buffer>, options: ArchiveImportOptions): AsyncGenerator<ImportItem[]> {
+export async function* readArchiveItems(
+  chunks: AsyncIterable<Buffer>,
+  options: ArchiveImportOptions,
+): AsyncGenerator<ImportItem[]> {
   const expired = new Set<string>()
   for await (const item of readArchive(chunks, options)) yield [itemOf(item, expired, options)]
 }

@@ -82,7 +82,9 @@ export class ArraySplitter {
   #outside(byte: number, position: number): void {
     if (isSpace(byte)) return
     const refuse = () =>
-      new StorageError(`the JSON is broken at byte ${position}, after element ${this.#index - 1}; the rest was not read`)
+      new StorageError(
+        `the JSON is broken at byte ${position}, after element ${this.#index - 1}; the rest was not read`,
+      )
     if (this.#state === 'before') {
       if (byte !== BRACKET) throw new StorageError('the file does not begin with a JSON array')
       this.#state = 'first'

@@ -1,7 +1,7 @@
 import { v5 as uuidv5 } from 'uuid'
-import { splitLines, type Line } from '../archive/lines.js'
-import { canonicalJson } from '../model/canonical.js'
+import { type Line, splitLines } from '../archive/lines.js'
 import { ValidationError } from '../errors.js'
+import { canonicalJson } from '../model/canonical.js'
 import type { NewMessage } from '../model/inputs.js'
 import { checkId, suggestion } from '../model/parse.js'
 import type { JsonObject, JsonValue } from '../model/records.js'
@@ -49,7 +49,10 @@ interface Seen {
  * made from its conversation, its number among those without an id, and what it says: the same file again makes the
  * same ids. Blank lines are passed over.
  */
-export async function* readJsonLines(chunks: AsyncIterable<Buffer>, options: JsonLinesOptions): AsyncGenerator<ImportItem[]> {
+export async function* readJsonLines(
+  chunks: AsyncIterable<Buffer>,
+  options: JsonLinesOptions,
+): AsyncGenerator<ImportItem[]> {
   const seen = new Map<string, Seen>()
   for await (const line of splitLines(chunks, MAX_LINE_BYTES)) {
     const place = { file: options.file, line: line.number, offset: line.offset }
@@ -90,11 +93,18 @@ const text = (value: JsonValue, name: string): string => {
   return value
 }
 
-function messageItems(value: JsonObject, place: Place, size: number, seen: Map<string, Seen>, options: JsonLinesOptions): ImportItem[] {
+function messageItems(
+  value: JsonObject,
+  place: Place,
+  size: number,
+  seen: Map<string, Seen>,
+  options: JsonLinesOptions,
+): ImportItem[] {
   const conversationId = checkId(value.conversationId, 'conversationId')
   const userId = optional(value, 'userId', checkId)
   const title = optional(value, 'conversationTitle', text)
-  if (typeof value.role !== 'string') throw new ValidationError('role', value.role === undefined ? 'is required' : 'must be a string')
+  if (typeof value.role !== 'string')
+    throw new ValidationError('role', value.role === undefined ? 'is required' : 'must be a string')
   const createdAt = optional(value, 'createdAt', parseInstant)
   const id = optional(value, 'id', checkId)
   const before = seen.get(conversationId)
@@ -114,7 +124,14 @@ function messageItems(value: JsonObject, place: Place, size: number, seen: Map<s
       ...(title === undefined ? {} : { title }),
       ...(before || !createdAt ? {} : { createdAt }),
     }
-    items.push({ kind: 'conversation', tenant: null, place, size: 200, input: conversation, ...(before ? { repeat: true } : {}) })
+    items.push({
+      kind: 'conversation',
+      tenant: null,
+      place,
+      size: 200,
+      input: conversation,
+      ...(before ? { repeat: true } : {}),
+    })
   }
   items.push({ kind: 'message', tenant: null, place: { ...place, id: input.id }, size, conversationId, userId, input })
   return items

@@ -35,8 +35,8 @@ export class Tally {
   adjusted = 0
 
   count(kind: RecordKind, outcome: Outcome, n = 1): void {
-    let counts = this.#counts.get(kind)
-    if (!counts) this.#counts.set(kind, (counts = zero()))
+    const counts = this.#counts.get(kind) ?? zero()
+    this.#counts.set(kind, counts)
     counts[outcome] += n
     counts.read += n
   }

@@ -10,8 +10,12 @@ export function parseJson(bytes: Buffer, field: string): unknown {
   try {
     return JSON.parse(bytes.toString())
   } catch (error) {
-    const found = error instanceof Error ? / at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[1] : undefined
-    throw new ValidationError(field, found === undefined ? 'is not JSON' : `is not JSON (at character ${Number(found) + 1})`)
+    const found =
+      error instanceof Error ? / at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[1] : undefined
+    throw new ValidationError(
+      field,
+      found === undefined ? 'is not JSON' : `is not JSON (at character ${Number(found) + 1})`,
+    )
   }
 }
 
@@ -24,13 +28,20 @@ export function parseInstant(value: unknown, field: string): Date {
     return new Date(value)
   }
   if (typeof value !== 'string' || !INSTANT.test(value))
-    throw new ValidationError(field, 'must be an instant with an offset, such as 2026-01-31T12:00:00+01:00, or milliseconds')
+    throw new ValidationError(
+      field,
+      'must be an instant with an offset, such as 2026-01-31T12:00:00+01:00, or milliseconds',
+    )
   const [date = '', rest = ''] = value.split(/[Tt ]/)
-  const normal = `${date}T${rest.toUpperCase().replace(/(\.\d{3})\d+/, '$1').replace(/([+-]\d\d)(\d\d)$/, '$1:$2')}`
+  const normal = `${date}T${rest
+    .toUpperCase()
+    .replace(/(\.\d{3})\d+/, '$1')
+    .replace(/([+-]\d\d)(\d\d)$/, '$1:$2')}`
   const instant = new Date(normal)
   // `2026-02-30` would be read as the second of March.
   const day = Number(date.slice(8))
   const lastDay = new Date(Date.UTC(Number(date.slice(0, 4)), Number(date.slice(5, 7)), 0)).getUTCDate()
-  if (Number.isNaN(instant.getTime()) || day > lastDay) throw new ValidationError(field, 'is not a date of the calendar')
+  if (Number.isNaN(instant.getTime()) || day > lastDay)
+    throw new ValidationError(field, 'is not a date of the calendar')
   return instant
 }

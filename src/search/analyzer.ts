@@ -125,10 +125,11 @@ class StemmingAnalyzer implements Analyzer {
   }
 
   #terms(word: string, into: string[], last: boolean): void {
-    if (ASCII.test(word) || !UNSPACED.test(word)) return this.#push(this.#stems.get(word), into)
-    for (const [run] of word.matchAll(UNSPACED_RUNS))
-      if (UNSPACED.test(run)) bigrams(run, into, last)
-      else this.#push(this.#stems.get(run), into)
+    if (ASCII.test(word) || !UNSPACED.test(word)) this.#push(this.#stems.get(word), into)
+    else
+      for (const [run] of word.matchAll(UNSPACED_RUNS))
+        if (UNSPACED.test(run)) bigrams(run, into, last)
+        else this.#push(this.#stems.get(run), into)
   }
 
   #push(term: string, into: string[]): void {

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm/sql/sql'
 import { ConfigurationError } from '../../errors.js'
 import type { AnalyzerRecord } from '../../search/analyzer.js'
 import { now, type SqlStoreContext } from './context.js'

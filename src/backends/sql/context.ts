@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.js'
 import type { Checks } from '../../model/check.js'

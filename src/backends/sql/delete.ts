@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import { now, type SqlContext, tenantIs } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { bind, count, value } from './statement.js'

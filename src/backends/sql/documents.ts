@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { Plain } from '../../contract/backend.js'
 import { cursors } from '../../contract/cursor.js'
 import type { PageOptions } from '../../contract/page.js'
@@ -11,7 +11,7 @@ import { documentColumns } from './columns.js'
 import { alive, EMPTY, missing, now, type SqlContext, tenantIs } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { toPage } from './paging.js'
-import { bind, list, value } from './statement.js'
+import { list, value } from './statement.js'
 import { assignments } from './write.js'
 
 const REPLACED = ['content', 'metadata', 'expiresAt', 'searchText', 'createdAt', 'updatedAt', 'version'] as const

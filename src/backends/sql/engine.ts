@@ -1,4 +1,4 @@
-import type { SQL } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm/sql/sql'
 import type * as sqlite from '../../../schema/sqlite.js'
 import type { MetadataFilter } from '../../contract/filter.js'
 import type { SearchKind } from '../../model/records.js'

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { FILTER_KINDS, type Filter, type MetadataCondition } from '../../contract/filter.js'
 import { ValidationError } from '../../errors.js'
@@ -36,7 +36,10 @@ function checkScalar(value: unknown, field: string): void {
 }
 
 function checkCondition(condition: MetadataCondition, field: string): void {
-  if (typeof condition !== 'object' || condition === null) return checkScalar(condition, field)
+  if (typeof condition !== 'object' || condition === null) {
+    checkScalar(condition, field)
+    return
+  }
   const entries = Object.entries(condition).filter(([, operand]) => operand !== undefined)
   if (entries.length === 0) throw new ValidationError(field, `must have one of ${OPERATORS.join(', ')}`)
   for (const [operator, operand] of entries) {
@@ -46,7 +49,7 @@ function checkCondition(condition: MetadataCondition, field: string): void {
     if (operator === 'in') {
       if (!Array.isArray(operand) || operand.length === 0 || operand.length > MAX_FILTER_VALUES)
         throw new ValidationError(path, `must be an array of 1 to ${MAX_FILTER_VALUES}`)
-      operand.forEach((item, i) => checkScalar(item, `${path}[${i}]`))
+      for (const [i, item] of operand.entries()) checkScalar(item, `${path}[${i}]`)
     } else if (typeof operand !== 'string' && typeof operand !== 'number')
       throw new ValidationError(path, 'must be a string or a number')
     else checkScalar(operand, path)

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import { conversationColumns, messageColumns } from './columns.js'
 import { alive, tenantIs } from './context.js'
 import { perEngine } from './engine.js'

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm/sql/sql'
 import type { OperationStore, StoredOperation } from '../../contract/backend.js'
 import { now, type SqlContext, tenantIs } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { PurgeOptions, PurgeReport } from '../../contract/statistics.js'
 import { ValidationError } from '../../errors.js'
 import { checkNames } from '../../model/page-options.js'

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { Hit, SearchQuery } from '../../contract/search.js'
 import { UnsupportedError, ValidationError } from '../../errors.js'
 import { checkFlag, checkLimit, checkNames } from '../../model/page-options.js'

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { Plain } from '../../contract/backend.js'
 import { cursors } from '../../contract/cursor.js'
 import type { ReadOptions, SessionListOptions, SessionRepository, UpdateOptions } from '../../contract/repositories.js'

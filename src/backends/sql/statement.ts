@@ -1,4 +1,6 @@
-import { Column, is, Param, Placeholder, type SQL, sql } from 'drizzle-orm'
+import { Column } from 'drizzle-orm/column'
+import { is } from 'drizzle-orm/entity'
+import { Param, Placeholder, type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { StorageError } from '../../errors.js'
 

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { Statistics } from '../../contract/statistics.js'
 import { checkNames } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm/sql/sql'
 import type { Plain } from '../../contract/backend.js'
 import { cursors } from '../../contract/cursor.js'
 import type { Page, PageOptions } from '../../contract/page.js'

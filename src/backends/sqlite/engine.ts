@@ -1,5 +1,5 @@
-import { type SQL, sql } from 'drizzle-orm'
-import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+import { CasingCache } from 'drizzle-orm/casing'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import * as tables from '../../../schema/sqlite.js'
 import type { MetadataCondition, Scalar } from '../../contract/filter.js'
 import { perEngine, type SearchedTable, type SqlConditions, type SqlEngine } from '../sql/engine.js'
@@ -82,14 +82,21 @@ const newest = perEngine((engine) => {
   return { messages: of('messages'), memories: of('memories'), documents: of('documents') }
 })
 
+// What Drizzle's own dialect hands to the same method; the dialect itself would load every query builder.
+const rendering = {
+  casing: new CasingCache(),
+  escapeName: (name: string) => `"${name}"`,
+  escapeParam: () => '?',
+  escapeString: (text: string) => `'${text.replace(/'/g, "''")}'`,
+}
+
 export function sqliteEngine(): SqlEngine {
-  const dialect = new SQLiteSyncDialect()
   const engine: SqlEngine = {
     tables,
     revision: value(REVISION),
     forUpdate: sql``,
-    statement: (selection, query) => makeStatement(() => dialect.sqlToQuery(query()), selection),
-    command: (query) => makeStatement<never>(() => dialect.sqlToQuery(query()), null),
+    statement: (selection, query) => makeStatement(() => query().toQuery(rendering), selection),
+    command: (query) => makeStatement<never>(() => query().toQuery(rendering), null),
     conditions,
     async insert(session, table, rows, path) {
       if (rows.length > 0) (session as SqliteSession).insert(inserts(engine)[table], indexOf[table], rows, path)
@@ -102,7 +109,7 @@ export function sqliteEngine(): SqlEngine {
     },
     textSearch({ table, selection, join, where }) {
       const index = sql.identifier(indexOf[table].name)
-      const rows = tables[table]
+      const rows = engine.tables[table]
       // The index sorts by rank and the rows are looked up in that order until enough meet the conditions: the cross
       // joins keep the planner from starting at another table and sorting afterwards.
       return sql`select ${list(selection)}, -f.rank from (

@@ -12,7 +12,11 @@ const text = (value: JsonValue | undefined): string => textOf(value) ?? ''
 const joined = (texts: readonly string[]): string => texts.filter((t) => t !== '').join('\n')
 const without = (object: JsonObject, ...names: string[]): JsonObject =>
   Object.fromEntries(Object.entries(object).filter(([name, value]) => !names.includes(name) && given(value)))
-const said = (words: string, parts: readonly JsonValue[] = [], type: MessageType = 'text'): Said => ({ text: words, parts, type })
+const said = (words: string, parts: readonly JsonValue[] = [], type: MessageType = 'text'): Said => ({
+  text: words,
+  parts,
+  type,
+})
 
 /** `image` of `image_asset_pointer`, and so on; other names stay as they are. */
 const ASSETS: Readonly<Record<string, 'image' | 'audio' | 'file'>> = {
@@ -68,7 +72,8 @@ const KNOWN: Readonly<Record<string, (content: JsonObject) => Said>> = {
   code: (content) => said(text(content.text)),
   execution_output: (content) => said(text(content.text)),
   thoughts,
-  reasoning_recap: (content) => said('', given(content.content) ? [{ type: 'reasoning', text: text(content.content) }] : []),
+  reasoning_recap: (content) =>
+    said('', given(content.content) ? [{ type: 'reasoning', text: text(content.content) }] : []),
   tether_quote: quoted,
   tether_browsing_display: browsed,
   system_error: (content) => said(text(content.text), [{ type: 'error', name: text(content.name) }]),
@@ -95,10 +100,17 @@ const inputOf = (content: JsonObject, words: string): JsonValue => {
 /** What a message says. A call of a tool and a tool's answer carry a part that names the tool and the call. */
 export function sayingOf(message: ExportedMessage, callId: string | null): Said {
   const { content, recipient } = message
-  const found = (Object.hasOwn(KNOWN, message.contentType) ? KNOWN[message.contentType] : undefined)?.(content) ?? unknown(content)
+  const found =
+    (Object.hasOwn(KNOWN, message.contentType) ? KNOWN[message.contentType] : undefined)?.(content) ?? unknown(content)
   if (recipient !== null && message.role === 'assistant') {
     const language = given(content.language) && content.language !== 'unknown' ? { language: content.language } : {}
-    const call = { type: 'tool-call', toolCallId: message.id, name: recipient, ...language, input: inputOf(content, found.text) }
+    const call = {
+      type: 'tool-call',
+      toolCallId: message.id,
+      name: recipient,
+      ...language,
+      input: inputOf(content, found.text),
+    }
     return { ...found, parts: [call, ...found.parts] }
   }
   // The answer's text is the message's content: it is not repeated in the part.

@@ -1,5 +1,5 @@
-import { ROLES, type JsonObject, type MessageStatus, type Role } from '../../model/records.js'
 import type { NewMessage } from '../../model/inputs.js'
+import { type JsonObject, type MessageStatus, ROLES, type Role } from '../../model/records.js'
 import { type Said, sayingOf } from './content.js'
 import { type ExportedMessage, given, type Node, objectOf, textOf } from './shape.js'
 
@@ -17,7 +17,10 @@ export interface TurnOptions {
 }
 
 const CONTEXT_TYPES = ['user_editable_context', 'model_editable_context']
-const STATUSES: Readonly<Record<string, MessageStatus>> = { in_progress: 'aborted', finished_partial_completion: 'aborted' }
+const STATUSES: Readonly<Record<string, MessageStatus>> = {
+  in_progress: 'aborted',
+  finished_partial_completion: 'aborted',
+}
 
 const isInstructions = (message: ExportedMessage): boolean =>
   CONTEXT_TYPES.includes(message.contentType) || (message.role === 'system' && message.hidden)
@@ -63,7 +66,13 @@ function metadataOf(message: ExportedMessage): JsonObject {
   }
 }
 
-function inputOf(message: ExportedMessage, said: Said, callId: string | null, parentId: string | null, at: Date | null): NewMessage & { id: string } {
+function inputOf(
+  message: ExportedMessage,
+  said: Said,
+  callId: string | null,
+  parentId: string | null,
+  at: Date | null,
+): NewMessage & { id: string } {
   return {
     id: message.id,
     parentId,
@@ -109,7 +118,8 @@ function turnOf(
   if (!options.includeHidden && isInstructions(message)) return { id, skipped: 'hidden instructions' }
   const callId = callOf(message, above)
   const said = sayingOf(message, callId)
-  if (said.text.trim() === '' && (said.parts.length === 0 || holdsNothing(message.content))) return { id, skipped: 'empty' }
+  if (said.text.trim() === '' && (said.parts.length === 0 || holdsNothing(message.content)))
+    return { id, skipped: 'empty' }
   if (!ROLES.includes(message.role as Role))
     return { id, refused: { field: 'author.role', reason: `must be one of ${ROLES.join(', ')}` } }
   return { id, input: inputOf(message, said, callId, parentId, at) }

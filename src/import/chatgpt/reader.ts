@@ -28,11 +28,16 @@ const NAMESPACE = '6f0d5c0e-27a5-5b7c-9a35-2c1d8e5f4b90'
  * its `metadata.branch` names the conversation and message that it leaves. No message is imported twice, and none is
  * left out but the empty ones and hidden instructions, which are counted.
  */
-export async function* readChatGpt(chunks: AsyncIterable<Buffer>, options: ChatGptOptions): AsyncGenerator<ImportItem[]> {
+export async function* readChatGpt(
+  chunks: AsyncIterable<Buffer>,
+  options: ChatGptOptions,
+): AsyncGenerator<ImportItem[]> {
   const splitter = new ArraySplitter(MAX_CONVERSATION_BYTES)
   const broken = (error: unknown): ImportItem[] => {
     if (!(error instanceof BrunoMemoryError)) throw error
-    return [{ kind: 'conversation', outcome: 'refused', field: 'file', reason: error.message, place: { file: options.file } }]
+    return [
+      { kind: 'conversation', outcome: 'refused', field: 'file', reason: error.message, place: { file: options.file } },
+    ]
   }
   for await (const chunk of chunks) {
     let elements: Element[]
@@ -58,7 +63,8 @@ function itemsOf(element: Element, options: ChatGptOptions): ImportItem[] {
       throw new ValidationError('conversation', `must be at most ${MAX_CONVERSATION_BYTES} bytes`)
     const value = parseJson(element.bytes, 'conversation')
     if (!isObject(value)) throw new ValidationError('conversation', 'must be an object')
-    if (!isObject(value.mapping)) throw new ValidationError('mapping', 'is required: this is no conversation of a ChatGPT export')
+    if (!isObject(value.mapping))
+      throw new ValidationError('mapping', 'is required: this is no conversation of a ChatGPT export')
     return conversationItems(value, value.mapping, place, options)
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error
@@ -81,7 +87,9 @@ function conversationItems(value: JsonObject, mapping: JsonObject, at: Place, op
     metadata: { source: 'chatgpt', ...(rest.length > 0 ? { chatgpt: Object.fromEntries(rest) } : {}) },
   }
   const owners = new Map<string, string>()
-  return branches.flatMap((branch, i) => branchItems(branch, i, { id, shared, owners, nodes, place: { ...at, id }, options }))
+  return branches.flatMap((branch, i) =>
+    branchItems(branch, i, { id, shared, owners, nodes, place: { ...at, id }, options }),
+  )
 }
 
 interface Context {
@@ -89,7 +97,10 @@ interface Context {
   readonly shared: { title: string | null; createdAt: Date | null; updatedAt: Date | null; metadata: JsonObject }
   /** In which conversation each message went. */
   readonly owners: Map<string, string>
-  readonly nodes: ReadonlyMap<string, { readonly parent: string | null; readonly message: { readonly id: string } | null }>
+  readonly nodes: ReadonlyMap<
+    string,
+    { readonly parent: string | null; readonly message: { readonly id: string } | null }
+  >
   readonly place: Place
   readonly options: ChatGptOptions
 }
@@ -124,7 +135,9 @@ function branchItems(branch: Branch, index: number, context: Context): ImportIte
   if (!main && !turns.some((turn) => 'input' in turn)) return items
   const origin = main ? null : { ...originOf(branch, context), root: context.id }
   const first = turns.find((turn) => 'input' in turn)
-  const createdAt = main ? shared.createdAt : (first && 'input' in first ? first.input.createdAt : undefined) ?? shared.createdAt
+  const createdAt = main
+    ? shared.createdAt
+    : ((first && 'input' in first ? first.input.createdAt : undefined) ?? shared.createdAt)
   const input = {
     id,
     userId: options.userId,

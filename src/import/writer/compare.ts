@@ -67,4 +67,6 @@ export function difference(kind: Exclude<RecordKind, 'message'>, stored: object,
 
 /** The part of a file's record that an update takes. */
 export const patchOf = <P>(kind: Exclude<RecordKind, 'message'>, given: object): P =>
-  Object.fromEntries(Object.entries(given).filter(([name, v]) => v !== undefined && UPDATABLE[kind].includes(name))) as P
+  Object.fromEntries(
+    Object.entries(given).filter(([name, v]) => v !== undefined && UPDATABLE[kind].includes(name)),
+  ) as P

@@ -40,7 +40,11 @@ export class Conversations {
     if (known) return known === CLOSED ? null : known
     const stored = (await target.reads?.conversations.get(id)) ?? null
     if (!stored) return null
-    return this.#set(stored.id, { userId: stored.userId, stored: new StoredMessages(id, stored.messageCount), refused: new Map() })
+    return this.#set(stored.id, {
+      userId: stored.userId,
+      stored: new StoredMessages(id, stored.messageCount),
+      refused: new Map(),
+    })
   }
 
   #set(id: string, state: OpenConversation): OpenConversation {

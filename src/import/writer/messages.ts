@@ -162,4 +162,7 @@ export class ConversationWriter {
   }
 }
 
-const asStored = ({ input }: MessageItem): StoredMessage => ({ says: messageSays(input), parentId: input.parentId ?? null })
+const asStored = ({ input }: MessageItem): StoredMessage => ({
+  says: messageSays(input),
+  parentId: input.parentId ?? null,
+})

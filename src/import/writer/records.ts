@@ -1,13 +1,13 @@
+import type { UnitOfWork } from '../../contract/memory.js'
 import type { Repositories } from '../../contract/repositories.js'
 import { ConflictError, ValidationError } from '../../errors.js'
-import type { UnitOfWork } from '../../contract/memory.js'
 import type { Document, MemoryEntry } from '../../model/records.js'
 import type { ItemOf } from '../types.js'
 import { difference, patchOf } from './compare.js'
 import { indexOf, type Target } from './target.js'
 
-type Single = 'user' | 'session'
-type Grouped = 'memory' | 'document'
+type SingleItem = ItemOf<'user'> | ItemOf<'session'>
+type GroupedItem = ItemOf<'memory'> | ItemOf<'document'>
 
 /** What to do with a record of which the store may have one already. */
 interface Steps {
@@ -38,7 +38,7 @@ export const writeSession = (target: Target, item: ItemOf<'session'>): Promise<v
     },
   })
 
-async function writeOne<K extends Single>(target: Target, item: ItemOf<K>, steps: Steps): Promise<void> {
+async function writeOne(target: Target, item: SingleItem, steps: Steps): Promise<void> {
   try {
     const problem = target.options.dryRun ? target.problem(item) : null
     if (problem) throw problem
@@ -57,14 +57,16 @@ async function writeOne<K extends Single>(target: Target, item: ItemOf<K>, steps
   }
 }
 
-const differing = (target: Target, item: ItemOf<Single | Grouped>, field: string): void =>
+const differing = (target: Target, item: SingleItem | GroupedItem, field: string): void =>
   target.conflict(
     item,
     field,
-    field === 'userId' ? `the ${item.kind} exists and belongs to another user` : `differs from the stored ${item.kind} (--overwrite replaces it)`,
+    field === 'userId'
+      ? `the ${item.kind} exists and belongs to another user`
+      : `differs from the stored ${item.kind} (--overwrite replaces it)`,
   )
 
-function differs(item: ItemOf<Single | Grouped>, stored: object): string | null {
+function differs(item: SingleItem | GroupedItem, stored: object): string | null {
   if ('userId' in stored && 'userId' in item.input && stored.userId !== item.input.userId) return 'userId'
   const ended = 'endedAt' in stored && stored.endedAt !== null
   if (item.kind === 'session' && ended !== item.ended) return 'endedAt'
@@ -73,7 +75,8 @@ function differs(item: ItemOf<Single | Grouped>, stored: object): string | null 
 
 /** Memories: taken to be new until the store says otherwise. */
 export async function writeMemories(target: Target, items: readonly ItemOf<'memory'>[]): Promise<void> {
-  const put = (rest: readonly ItemOf<'memory'>[]) => target.write((unit) => unit.memories.addMany(rest.map((i) => i.input)))
+  const put = (rest: readonly ItemOf<'memory'>[]) =>
+    target.write((unit) => unit.memories.addMany(rest.map((i) => i.input)))
   const { fresh, replacing } = await sorted(target, items, (reads, item) => reads.memories.get(item.input.id), put)
   await putGroup(target, fresh, 'imported', put)
   for (const item of replacing)
@@ -87,21 +90,25 @@ export async function writeMemories(target: Target, items: readonly ItemOf<'memo
 
 /** Documents: an upsert would replace without a word, so each is looked for first. */
 export async function writeDocuments(target: Target, items: readonly ItemOf<'document'>[]): Promise<void> {
-  const { fresh, replacing } = await sorted(target, items, (reads, { input }) => reads.documents.get(input.namespace, input.id))
-  const put = (rest: readonly ItemOf<'document'>[]) => target.write((unit) => unit.documents.upsert(rest.map((i) => i.input)))
+  const { fresh, replacing } = await sorted(target, items, (reads, { input }) =>
+    reads.documents.get(input.namespace, input.id),
+  )
+  const put = (rest: readonly ItemOf<'document'>[]) =>
+    target.write((unit) => unit.documents.upsert(rest.map((i) => i.input)))
   await putGroup(target, fresh, 'imported', put)
   await putGroup(target, replacing, 'overwritten', put)
 }
 
-const keyOf = ({ kind, input }: ItemOf<Grouped>): string => JSON.stringify([kind === 'document' ? input.namespace : '', input.id])
+const keyOf = (item: GroupedItem): string =>
+  JSON.stringify(item.kind === 'document' ? [item.input.namespace, item.input.id] : [item.input.id])
 
 /** Sorts records into those that are missing and those to be replaced; the others are counted. */
-async function sorted<K extends Grouped>(
+async function sorted<I extends GroupedItem>(
   target: Target,
-  items: readonly ItemOf<K>[],
-  get: (reads: Repositories, item: ItemOf<K>) => Promise<MemoryEntry | Document | null>,
-  optimistic?: (items: readonly ItemOf<K>[]) => Promise<unknown>,
-): Promise<{ fresh: ItemOf<K>[]; replacing: ItemOf<K>[] }> {
+  items: readonly I[],
+  get: (reads: Repositories, item: I) => Promise<MemoryEntry | Document | null>,
+  optimistic?: (items: readonly I[]) => Promise<unknown>,
+): Promise<{ fresh: I[]; replacing: I[] }> {
   if (optimistic && !target.options.dryRun)
     try {
       await optimistic(items)
@@ -110,8 +117,8 @@ async function sorted<K extends Grouped>(
     } catch (error) {
       if (!(error instanceof ConflictError || error instanceof ValidationError)) throw error
     }
-  const fresh = new Map<string, ItemOf<K>>()
-  const replacing: ItemOf<K>[] = []
+  const fresh = new Map<string, I>()
+  const replacing: I[] = []
   for (const item of items)
     try {
       const problem = target.problem(item)
@@ -129,11 +136,11 @@ async function sorted<K extends Grouped>(
   return { fresh: [...fresh.values()], replacing }
 }
 
-async function putGroup<K extends Grouped>(
+async function putGroup<I extends GroupedItem>(
   target: Target,
-  items: readonly ItemOf<K>[],
+  items: readonly I[],
   outcome: 'imported' | 'overwritten',
-  put: (items: readonly ItemOf<K>[]) => Promise<unknown>,
+  put: (items: readonly I[]) => Promise<unknown>,
 ): Promise<void> {
   let rest = [...items]
   while (rest[0]) {

@@ -22,7 +22,8 @@ export class Target {
     readonly options: ApplyOptions,
   ) {}
 
-  static inUnit = (unit: UnitOfWork, tally: Tally, options: ApplyOptions): Target => new Target(unit, unit, tally, options)
+  static inUnit = (unit: UnitOfWork, tally: Tally, options: ApplyOptions): Target =>
+    new Target(unit, unit, tally, options)
   static dry = (memory: TenantMemory | null, tally: Tally, options: ApplyOptions): Target =>
     new Target(memory, null, tally, options)
 
@@ -62,13 +63,15 @@ export class Target {
     else if (error instanceof NotFoundError) this.refuse(item, error.kind, 'does not exist, or belongs to another user')
     else if (error instanceof ConflictError) this.conflict(item, 'id', error.message)
     // What is not checked before it is compared: JSON nested some ten thousand levels deep.
-    else if (error instanceof RangeError) this.refuse(item, 'record', 'is nested too deeply or holds a number too large')
+    else if (error instanceof RangeError)
+      this.refuse(item, 'record', 'is nested too deeply or holds a number too large')
     else throw error
   }
 }
 
 /** `content` of `messages[3].content`: the place says which record it was. */
-export const ownField = (field: string): string => field.replace(/^(messages|memories|documents)\[\d+\]\.?/, '') || 'record'
+export const ownField = (field: string): string =>
+  field.replace(/^(messages|memories|documents)\[\d+\]\.?/, '') || 'record'
 
 /** 3 of `messages[3].content`, or null. */
 export const indexOf = (error: ValidationError): number | null => {

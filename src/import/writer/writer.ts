@@ -1,6 +1,6 @@
 import type { TenantMemory } from '../../contract/memory.js'
 import { type Finding, Tally } from '../tally.js'
-import { type ImportItem, isLeftOut, type ItemOf, type RecordItem } from '../types.js'
+import { type ImportItem, type ItemOf, isLeftOut, type RecordItem } from '../types.js'
 import { Conversations } from './conversations.js'
 import { ConversationWriter } from './messages.js'
 import { writeDocuments, writeMemories, writeSession, writeUser } from './records.js'
@@ -78,7 +78,11 @@ export class ImportWriter {
 }
 
 /** By conversation, in the order of the file: lines of several conversations may be mixed. */
-async function applyMessages(target: Target, conversations: Conversations, items: readonly ItemOf<'message'>[]): Promise<void> {
+async function applyMessages(
+  target: Target,
+  conversations: Conversations,
+  items: readonly ItemOf<'message'>[],
+): Promise<void> {
   const groups = new Map<string, ItemOf<'message'>[]>()
   for (const item of items) {
     const group = groups.get(item.conversationId)

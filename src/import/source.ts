@@ -1,0 +1,104 @@
+import { createReadStream } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { gunzipSync, constants as zlib } from 'node:zlib'
+import { ARCHIVE_FORMAT } from '../archive/format.js'
+import { isGzip } from '../archive/read.js'
+import { ConfigurationError, ConnectionError } from '../errors.js'
+import type { ImportFormat } from './types.js'
+
+/** A file to be imported, and what it holds. */
+export interface Source {
+  readonly path: string
+  readonly format: ImportFormat
+  /** Compressed bytes, where it is compressed. */
+  readonly bytes: number
+}
+
+const HEAD = 64 * 1024
+const CHUNK = 256 * 1024
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EISDIR: 'it is a folder',
+}
+
+/** A file that cannot be read, as an error that says which and why. */
+export function unreadable(path: string, error: unknown): unknown {
+  const reason = REASONS[(error as NodeJS.ErrnoException | undefined)?.code ?? '']
+  return reason ? new ConnectionError(`cannot read ${path}: ${reason}`, { cause: error }) : error
+}
+
+async function headOf(path: string): Promise<{ head: Buffer; size: number }> {
+  const info = await stat(path)
+  if (info.isDirectory()) throw new ConfigurationError(`${path} is a folder: name the files in it`)
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0)
+    return { head: buffer.subarray(0, bytesRead), size: info.size }
+  } finally {
+    await file.close()
+  }
+}
+
+/** The beginning of the text, of a compressed file as far as its own beginning gives it. */
+function textOf(head: Buffer): string {
+  const plain = isGzip(head) ? begin(head) : head
+  const text = plain.toString('latin1')
+  return text.replace(/^\u00ef\u00bb\u00bf/, '').trimStart()
+}
+
+function begin(head: Buffer): Buffer {
+  try {
+    return gunzipSync(head, { finishFlush: zlib.Z_SYNC_FLUSH })
+  } catch {
+    // What it is cannot be said; reading it will say where it breaks.
+    return Buffer.alloc(0)
+  }
+}
+
+const OTHERS: readonly (readonly [start: string, what: string])[] = [
+  ['PK\u0003\u0004', 'a ZIP file: unpack it and import the conversations.json in it'],
+  ['SQLite format 3\0', 'an SQLite database, not a file to import'],
+  ['\u00ff\u00fe', 'UTF-16 text: save it as UTF-8'],
+  ['\u00fe\u00ff', 'UTF-16 text: save it as UTF-8'],
+  ['<', 'HTML or XML: of a ChatGPT export, import conversations.json'],
+]
+
+/** What a file holds, by how it begins; `ConfigurationError` where that is nothing known. */
+export function detectFormat(path: string, head: Buffer): ImportFormat {
+  const raw = head.toString('latin1', 0, 16)
+  const text = textOf(head)
+  for (const [start, what] of OTHERS)
+    if (raw.startsWith(start) || text.startsWith(start)) throw new ConfigurationError(`${path} is ${what}`)
+  if (text.startsWith('[')) return 'chatgpt'
+  if (/^\{\s*"format"\s*:/.test(text) && text.slice(0, 200).includes(ARCHIVE_FORMAT)) return 'archive'
+  // A compressed file that cannot be read is most likely an archive that was damaged.
+  if (text === '' && isGzip(head)) return 'archive'
+  if (text.startsWith('{')) return 'jsonl'
+  const empty = text === '' ? 'is empty' : 'is neither a ChatGPT export, nor JSON Lines, nor an archive'
+  throw new ConfigurationError(`${path} ${empty} (--format says what it is, where that is known)`)
+}
+
+/** Looks at the beginning of a file. `format` overrides what is found there. */
+export async function openSource(path: string, format?: ImportFormat): Promise<Source> {
+  try {
+    const { head, size } = await headOf(path)
+    return { path, bytes: size, format: format ?? detectFormat(path, head) }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+/** The bytes of a file, in order; `onBytes` hears how many were read. */
+export async function* chunksOf(path: string, onBytes?: (n: number) => void): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+      onBytes?.(chunk.length)
+      yield chunk
+    }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
