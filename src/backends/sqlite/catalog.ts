@@ -35,11 +35,19 @@ const indexColumnsSql = 'SELECT name, "desc", coll FROM pragma_index_xinfo(?) WH
 const foreignKeysSql = `SELECT id, "table", "from", "to", on_update AS "onUpdate", on_delete AS "onDelete"
   FROM pragma_foreign_key_list(?) ORDER BY id, seq`
 
-/** Text of the same meaning reads the same: a rename rewrites quotes, an editor rewrites spaces. */
+/** Text of the same meaning reads the same: a rename rewrites quotes, people write keywords and spaces as they like. */
 const normal = (sql: string): string =>
   sql
-    .replace(/[`"[\]]/g, '')
-    .replace(/\s+/g, ' ')
+    .split(/('(?:[^']|'')*')/)
+    .map((part, i) =>
+      i % 2 === 1
+        ? part
+        : part
+            .replace(/[`"[\]]/g, '')
+            .replace(/\s+/g, ' ')
+            .toLowerCase(),
+    )
+    .join('')
     .trim()
 
 /** The catalog of a SQLite database, as far as it is ours: tables named `bruno_…` and what hangs on them. */

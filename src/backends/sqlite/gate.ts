@@ -156,7 +156,7 @@ export class WriteGate {
     const deadline = this.options.clock() + this.options.busyTimeout
     for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
       try {
-        this.session.client.exec('begin immediate')
+        this.session.begin()
         return
       } catch (error) {
         if (!isBusy(error) || this.options.clock() >= deadline) throw translateError(error)

@@ -13,6 +13,7 @@ export class SqliteSession implements SavepointSession {
   readonly #prepared = new WeakMap<Statement<unknown>, Prepared>()
   readonly #texts = new Map<string, Prepared>()
   #depth = 0
+  #revision: number | null = null
 
   constructor(
     readonly client: Database.Database,
@@ -75,10 +76,16 @@ export class SqliteSession implements SavepointSession {
     } catch (error) {
       // A full disk ends the whole transaction: there is nothing left to roll back to.
       if (this.client.inTransaction) this.exec(`rollback to ${name}; release ${name}`)
+      this.#revision = null
       throw error
     } finally {
       this.#depth--
     }
+  }
+
+  begin(): void {
+    this.#revision = null
+    this.client.exec('begin immediate')
   }
 
   exec(text: string): void {
@@ -103,12 +110,15 @@ export class SqliteSession implements SavepointSession {
     }
   }
 
+  // One revision a transaction: nobody sees its rows one by one. It is kept until the counter's row may have changed back.
   #draw(): number {
     this.#checkOpen()
+    if (this.#revision !== null) return this.#revision
     const row = this.#text('update bruno_revision set value = value + 1 returning value').get() as
       | { value: number }
       | undefined
     if (!row) throw new StorageError('the revision counter is missing: run `bruno-memory migrate verify`')
+    this.#revision = row.value
     return row.value
   }
 

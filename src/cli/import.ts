@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs'
+import { type Command, Option } from 'commander'
+import type { Memory } from '../contract/memory.js'
+import { ConfigurationError } from '../errors.js'
+import { type ImportReport, runImport } from '../import/run.js'
+import { openSource, type Source } from '../import/source.js'
+import type { Finding } from '../import/tally.js'
+import { IMPORT_FORMATS, type ImportFormat } from '../import/types.js'
+import { Checks } from '../model/check.js'
+import { checkId } from '../model/parse.js'
+import { DEFAULT_LIMITS } from '../options.js'
+import { number } from './format.js'
+import { printReport, type ImportSummary, summaryOf } from './import-report.js'
+import { INTERRUPTED, onInterrupt } from './interrupt.js'
+import { type CliIo, line, printJson } from './io.js'
+import { findStore, openMemory, type Store, storeOptions } from './open.js'
+import { Progress } from './progress.js'
+import { ReportFile } from './report-file.js'
+
+interface Options {
+  readonly url?: string
+  readonly language?: string
+  readonly user: string
+  readonly tenant?: string
+  readonly format?: ImportFormat
+  readonly overwrite?: true
+  readonly hidden?: true
+  readonly report?: string
+  readonly dryRun?: true
+  readonly json?: true
+}
+
+const help = `
+Formats (found out from the file; --format overrides):
+  chatgpt  conversations.json of a ChatGPT data export. The path that was on the screen becomes the conversation;
+           other branches become conversations of their own, whose metadata.branch says where they leave it.
+  jsonl    one message a line: {"conversationId", "role", "content", "id"?, "userId"?, "conversationTitle"?,
+           "createdAt"?, "parentId"?, "name"?, "toolCallId"?, "parts"?, "type"?, "status"?, "metadata"?}
+  archive  what \`bruno-memory export\` writes; it is checked as a whole before anything is imported.
+Files may be gzip-compressed.
+
+The same import run again changes nothing, and one that was stopped goes on where it ended. Ids and times are kept;
+positions, versions and the time at which a session ended are given anew.
+
+Exit codes: 0 all of it is in the memory, 1 something was refused, 2 wrong usage, ${INTERRUPTED} stopped by Ctrl-C.
+
+Examples:
+  bruno-memory import conversations.json --user ada
+  bruno-memory import backup.bma --url sqlite:./restored.db
+  bruno-memory import *.jsonl --dry-run --report problems.jsonl`
+
+export function register(program: Command, io: CliIo): void {
+  const command = program
+    .command('import')
+    .summary('bring conversations in from files')
+    .description('Imports ChatGPT exports, JSON Lines of messages and archives into a memory.')
+    .argument('<file...>', 'files to import')
+  storeOptions(command)
+    .option('--user <id>', 'whose conversations these are, where the file does not say', 'default')
+    .option('--tenant <id>', 'the tenant to import into (default: "default"; of an archive: its own tenants)')
+    .addOption(new Option('--format <name>', 'what the files are').choices(IMPORT_FORMATS))
+    .option('--overwrite', 'replace records that exist with other content')
+    .option('--hidden', "also import ChatGPT's hidden system prompts and custom instructions")
+    .option('--report <file>', 'write every refused record to this file, as JSON Lines')
+    .option('--dry-run', 'read and check everything, write nothing')
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', help)
+    .action((files: string[], options: Options) => importFiles(files, options, io))
+}
+
+const SHOWN = 20
+
+async function importFiles(files: readonly string[], options: Options, io: CliIo): Promise<void> {
+  checkId(options.user, '--user')
+  if (options.tenant !== undefined) checkId(options.tenant, '--tenant')
+  const sources: Source[] = []
+  for (const file of files) sources.push(await openSource(file, options.format))
+  const store = findStore(options, io)
+  if (store.path !== null && files.some((file) => file === store.path))
+    throw new ConfigurationError('the file to import and the memory are the same file')
+  const absent = options.dryRun === true && store.path !== null && !existsSync(store.path)
+  const memory = absent ? null : await openMemory(store, options, { create: options.dryRun !== true })
+  try {
+    const summary = await run(sources, memory, store, options, io)
+    if (options.json) printJson(io, summary)
+    else printReport(io, summary)
+    io.setExitCode(exitCode(summary))
+  } finally {
+    await memory?.close()
+  }
+}
+
+async function run(
+  sources: readonly Source[],
+  memory: Memory | null,
+  store: Store,
+  options: Options,
+  io: CliIo,
+): Promise<ImportSummary> {
+  const started = Date.now()
+  const findings: Finding[] = []
+  const file = options.report === undefined ? null : new ReportFile(options.report)
+  const progress = new Progress(io, 'bytes', options.json === true)
+  const interrupt = onInterrupt(() => line(io.stderr, 'stopping after this batch (Ctrl-C again ends at once)'))
+  let report: ImportReport
+  try {
+    report = await runImport({
+      sources,
+      memory: (tenant) => memory?.forTenant(tenant ?? options.tenant ?? 'default') ?? null,
+      tenant: options.tenant,
+      userId: options.user,
+      checks: new Checks(DEFAULT_LIMITS),
+      now: new Date(),
+      overwrite: options.overwrite,
+      dryRun: options.dryRun,
+      includeHidden: options.hidden,
+      signal: interrupt.signal,
+      onFinding: (finding) => {
+        if (findings.length < SHOWN) findings.push(finding)
+        file?.write(finding)
+      },
+      onProgress: (p) =>
+        progress.update(p.bytes, p.totalBytes, p.phase === 'verify' ? 'checking the archive' : `${number(p.records)} records`),
+    })
+  } finally {
+    progress.stop()
+    interrupt.dispose()
+    file?.close()
+  }
+  return summaryOf(report, { sources, store, findings, seconds: (Date.now() - started) / 1000, options })
+}
+
+function exitCode({ error, interrupted, refused, conflicts, adjusted }: ImportSummary): number {
+  if (error) return error.code === 'configuration' ? 2 : 1
+  if (interrupted) return INTERRUPTED
+  return refused + conflicts + adjusted > 0 ? 1 : 0
+}

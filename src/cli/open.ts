@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs'
+import type { Command } from 'commander'
+import { createBackend } from '../backend.js'
+import type { Memory } from '../contract/memory.js'
+import { ConfigurationError, ConnectionError } from '../errors.js'
+import { type CliIo, line } from './io.js'
+
+/** What every command that opens a memory understands. */
+export interface StoreOptions {
+  readonly url?: string
+  readonly language?: string
+}
+
+/** The database that a command works on. */
+export interface Store {
+  readonly url: string
+  /** Of an SQLite file; null for any other database. */
+  readonly path: string | null
+  /** For people and reports: never the URL itself, which may hold a password. */
+  readonly name: string
+}
+
+const DEFAULT_PATH = './memory.db'
+const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i
+const SQLITE = /^(?:sqlite|file):(?:\/\/(?=\/|\.))?(.+)$/
+
+/** `--url` and `--language`, with the same words in every command. */
+export const storeOptions = (command: Command): Command =>
+  command
+    .option('--url <url>', 'the memory: sqlite:./memory.db or a path (default: BRUNO_MEMORY_URL, DATABASE_URL, ./memory.db)')
+    .option('--language <name>', 'the language that the text is indexed in (default: what the file says, else english)')
+
+/** Which database is meant: the option, the environment, or ./memory.db, which is then said on standard error. */
+export function findStore(options: StoreOptions, io: CliIo): Store {
+  const given = options.url || io.env.BRUNO_MEMORY_URL || io.env.DATABASE_URL
+  if (!given) line(io.stderr, `using ${DEFAULT_PATH} (name another with --url or BRUNO_MEMORY_URL)`)
+  const text = given || DEFAULT_PATH
+  const url = HAS_SCHEME.test(text) ? text : `sqlite:${text}`
+  const path = SQLITE.exec(url)?.[1] ?? null
+  return { url, path, name: path ?? `${url.slice(0, url.indexOf(':'))} database` }
+}
+
+async function settings(store: Store, options: StoreOptions): Promise<{ language?: string; enableFts?: false }> {
+  if (options.language !== undefined) return { language: options.language }
+  if (store.path === null || !existsSync(store.path)) return {}
+  const { recordedLanguage } = await import('../backends/sqlite/doctor.js')
+  // What cannot be looked into is said better by opening it.
+  const language = await recordedLanguage(store.path).catch(() => null)
+  if (language === 'none') return { enableFts: false }
+  return language === null ? {} : { language }
+}
+
+/** Opens the memory. Only with `create` is a missing file made, and an older schema brought up to date. */
+export async function openMemory(store: Store, options: StoreOptions, { create = false } = {}): Promise<Memory> {
+  if (store.path === ':memory:') throw new ConfigurationError('name a file: a database in memory ends with this command')
+  if (store.path !== null && !create && !existsSync(store.path))
+    throw new ConnectionError(`there is no memory at ${store.path}: import something into it first, or check --url`)
+  const memory = createBackend(store.url, { ...(await settings(store, options)), migrate: create ? 'auto' : 'check' })
+  try {
+    await memory.connect()
+    return memory
+  } catch (error) {
+    await memory.close().catch(() => {})
+    throw error
+  }
+}
+
+/** Opens the memory for one piece of work, and closes it whatever happens. */
+export async function withMemory<T>(
+  store: Store,
+  options: StoreOptions & { readonly create?: boolean },
+  work: (memory: Memory) => Promise<T>,
+): Promise<T> {
+  const memory = await openMemory(store, options, { create: options.create === true })
+  try {
+    return await work(memory)
+  } finally {
+    await memory.close()
+  }
+}
+
+/** Reads a whole number from an option, or says which option is wrong. */
+export function wholeNumber(value: string, option: string, min: number, max: number): number {
+  const number = Number(value)
+  if (!/^\d+$/.test(value) || number < min || number > max)
+    throw new ConfigurationError(`${option} must be a whole number from ${min} to ${max}`)
+  return number
+}
