@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
-import { access, link, open, rename, unlink } from 'node:fs/promises'
+import { access, type FileHandle, link, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { ConflictError, StorageError } from '../errors.js'
 
 const exists = (path: string): Promise<boolean> =>
@@ -27,8 +27,7 @@ export async function writeWholeFile<T>(
   const file = await create(partial, force)
   let result: T
   try {
-    // The handle stays open for fsync; an archive holds private talk, so nobody else may read it.
-    result = await fill(file.createWriteStream({ autoClose: false }))
+    result = await fill(intoHandle(file))
     await file.sync()
   } catch (error) {
     await file.close().catch(() => {})
@@ -40,6 +39,19 @@ export async function writeWholeFile<T>(
   return result
 }
 
+/** Leaves the handle open, because it has still to be synced. */
+const intoHandle = (file: FileHandle): Writable =>
+  new Writable({
+    write(chunk: Buffer, _, done) {
+      writeAll(file, chunk).then(() => done(), done)
+    },
+  })
+
+async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+}
+
+/** Others may not read it: an archive holds private talk. */
 async function create(partial: string, force: boolean) {
   if (force) await unlink(partial).catch(() => {})
   try {

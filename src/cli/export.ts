@@ -1,10 +1,10 @@
-import { finished } from 'node:stream/promises'
 import { PassThrough, type Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { writeWholeFile } from '../archive/file.js'
-import { type SourceOptions, recordsOf } from '../archive/source.js'
-import { type WriteReport, writeArchive } from '../archive/write.js'
 import type { ArchiveEntry } from '../archive/record.js'
+import { recordsOf, type SourceOptions } from '../archive/source.js'
+import { type WriteReport, writeArchive } from '../archive/write.js'
 import type { Memory } from '../contract/memory.js'
 import { ConfigurationError, NotFoundError } from '../errors.js'
 import { checkId } from '../model/parse.js'
@@ -55,8 +55,10 @@ export function register(program: Command, io: CliIo): void {
 }
 
 async function exportTo(file: string, options: Options, io: CliIo): Promise<void> {
-  if (file === '-' && options.json) throw new ConfigurationError('--json and an archive cannot both go to standard output')
-  if (file === '-' && io.stdout.isTTY) throw new ConfigurationError('an archive is no text for a terminal: name a file, or pipe it on')
+  if (file === '-' && options.json)
+    throw new ConfigurationError('--json and an archive cannot both go to standard output')
+  if (file === '-' && io.stdout.isTTY)
+    throw new ConfigurationError('an archive is no text for a terminal: name a file, or pipe it on')
   const tenants = options.tenant.length > 0 ? [...new Set(options.tenant)] : ['default']
   for (const tenant of tenants) checkId(tenant, '--tenant')
   if (options.user !== undefined) checkId(options.user, '--user')
@@ -64,10 +66,13 @@ async function exportTo(file: string, options: Options, io: CliIo): Promise<void
   const interrupt = onInterrupt(() => line(io.stderr, 'stopping'))
   const started = Date.now()
   try {
-    const report = await withMemory(store, options, (memory) => write(memory, file, tenants, options, io, interrupt.signal))
+    const report = await withMemory(store, options, (memory) =>
+      write(memory, file, tenants, options, io, interrupt.signal),
+    )
     // With `-` the archive itself is on standard output.
     const out = file === '-' ? io.stderr : io.stdout
-    if (options.json) printJson(io, { file, memory: store.name, tenants, ...report, seconds: (Date.now() - started) / 1000 })
+    if (options.json)
+      printJson(io, { file, memory: store.name, tenants, ...report, seconds: (Date.now() - started) / 1000 })
     else line(out, summary(file, report, Date.now() - started))
     io.setExitCode(0)
   } catch (error) {

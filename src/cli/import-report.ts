@@ -81,7 +81,8 @@ function printFindings(io: CliIo, { findings, refused, conflicts, adjusted, repo
   for (const { outcome, kind, field, reason, place } of findings)
     line(io.stderr, `${outcome}: ${placeText(place)}: ${kind} ${printable(field)} ${reason}`)
   const more = refused + conflicts + adjusted - findings.length
-  if (more > 0) line(io.stderr, `… and ${number(more)} more${reportFile ? ` in ${reportFile}` : ' (--report FILE lists all)'}`)
+  if (more > 0)
+    line(io.stderr, `… and ${number(more)} more${reportFile ? ` in ${reportFile}` : ' (--report FILE lists all)'}`)
 }
 
 function placeText({ file, line: at, index, offset, id }: Place): string {

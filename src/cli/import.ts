@@ -10,7 +10,7 @@ import { Checks } from '../model/check.js'
 import { checkId } from '../model/parse.js'
 import { DEFAULT_LIMITS } from '../options.js'
 import { number } from './format.js'
-import { printReport, type ImportSummary, summaryOf } from './import-report.js'
+import { type ImportSummary, printReport, summaryOf } from './import-report.js'
 import { INTERRUPTED, onInterrupt } from './interrupt.js'
 import { type CliIo, line, printJson } from './io.js'
 import { findStore, openMemory, type Store, storeOptions } from './open.js'
@@ -120,7 +120,11 @@ async function run(
         file?.write(finding)
       },
       onProgress: (p) =>
-        progress.update(p.bytes, p.totalBytes, p.phase === 'verify' ? 'checking the archive' : `${number(p.records)} records`),
+        progress.update(
+          p.bytes,
+          p.totalBytes,
+          p.phase === 'verify' ? 'checking the archive' : `${number(p.records)} records`,
+        ),
     })
   } finally {
     progress.stop()

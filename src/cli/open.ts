@@ -21,13 +21,17 @@ export interface Store {
 }
 
 const DEFAULT_PATH = './memory.db'
+const DEFAULT_LANGUAGE = 'english'
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i
 const SQLITE = /^(?:sqlite|file):(?:\/\/(?=\/|\.))?(.+)$/
 
 /** `--url` and `--language`, with the same words in every command. */
 export const storeOptions = (command: Command): Command =>
   command
-    .option('--url <url>', 'the memory: sqlite:./memory.db or a path (default: BRUNO_MEMORY_URL, DATABASE_URL, ./memory.db)')
+    .option(
+      '--url <url>',
+      'the memory: sqlite:./memory.db or a path (default: BRUNO_MEMORY_URL, DATABASE_URL, ./memory.db)',
+    )
     .option('--language <name>', 'the language that the text is indexed in (default: what the file says, else english)')
 
 /** Which database is meant: the option, the environment, or ./memory.db, which is then said on standard error. */
@@ -40,22 +44,26 @@ export function findStore(options: StoreOptions, io: CliIo): Store {
   return { url, path, name: path ?? `${url.slice(0, url.indexOf(':'))} database` }
 }
 
-async function settings(store: Store, options: StoreOptions): Promise<{ language?: string; enableFts?: false }> {
-  if (options.language !== undefined) return { language: options.language }
-  if (store.path === null || !existsSync(store.path)) return {}
+/** The language that was asked for, or that the store was indexed with; `none` without full-text search. */
+export async function languageOf(store: Store, options: StoreOptions): Promise<string> {
+  if (options.language !== undefined) return options.language
+  if (store.path === null || !existsSync(store.path)) return DEFAULT_LANGUAGE
   const { recordedLanguage } = await import('../backends/sqlite/doctor.js')
   // What cannot be looked into is said better by opening it.
-  const language = await recordedLanguage(store.path).catch(() => null)
-  if (language === 'none') return { enableFts: false }
-  return language === null ? {} : { language }
+  return (await recordedLanguage(store.path).catch(() => null)) ?? DEFAULT_LANGUAGE
 }
 
 /** Opens the memory. Only with `create` is a missing file made, and an older schema brought up to date. */
 export async function openMemory(store: Store, options: StoreOptions, { create = false } = {}): Promise<Memory> {
-  if (store.path === ':memory:') throw new ConfigurationError('name a file: a database in memory ends with this command')
+  if (store.path === ':memory:')
+    throw new ConfigurationError('name a file: a database in memory ends with this command')
   if (store.path !== null && !create && !existsSync(store.path))
     throw new ConnectionError(`there is no memory at ${store.path}: import something into it first, or check --url`)
-  const memory = createBackend(store.url, { ...(await settings(store, options)), migrate: create ? 'auto' : 'check' })
+  const language = await languageOf(store, options)
+  const memory = createBackend(store.url, {
+    ...(language === 'none' ? { enableFts: false } : { language }),
+    migrate: create ? 'auto' : 'check',
+  })
   try {
     await memory.connect()
     return memory

@@ -1,10 +1,22 @@
 import { Command, CommanderError } from 'commander'
 import { BrunoMemoryError } from '../errors.js'
+import { register as doctor } from './doctor.js'
+import { register as exportArchive } from './export.js'
+import { register as importFiles } from './import.js'
 import { type CliIo, line } from './io.js'
 import { register as migrate } from './migrate.js'
+import { register as search } from './search.js'
+import { register as stats } from './stats.js'
 
 /** Each command registers itself: one file per command. */
-const commands: readonly ((program: Command, io: CliIo) => void)[] = [migrate]
+const commands: readonly ((program: Command, io: CliIo) => void)[] = [
+  importFiles,
+  exportArchive,
+  search,
+  stats,
+  migrate,
+  doctor,
+]
 
 export function buildProgram(io: CliIo, version: string): Command {
   const program = new Command('bruno-memory')

@@ -9,7 +9,7 @@ const BAR_EVERY = 200
 export class Progress {
   readonly #start = Date.now()
   #bar: SingleBar | null = null
-  #last = 0
+  #last = Date.now()
   constructor(
     readonly io: CliIo,
     /** What is counted: bytes of the files, or records. */
@@ -21,9 +21,8 @@ export class Progress {
     if (this.quiet) return
     const now = Date.now()
     const interactive = this.io.stderr.isTTY === true
+    // From the start on: a short command says nothing, because its result follows at once.
     if (now - this.#last < (interactive ? BAR_EVERY : LINE_EVERY)) return
-    // A short command says nothing: its result follows at once.
-    if (this.#last === 0 && now - this.#start < BAR_EVERY) return
     this.#last = now
     const text = this.#text(done, total, now)
     if (!interactive) line(this.io.stderr, `${text}, ${detail}`)

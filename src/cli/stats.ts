@@ -46,10 +46,17 @@ async function stats(options: Options, io: CliIo): Promise<void> {
     const rows = Object.entries(counts).flatMap(([name, n]) => (n === null ? [] : [[words(name), number(n)]]))
     const types = Object.entries(memoriesByType).map(([type, n]) => [`  ${words(type)}`, number(n ?? 0)])
     const at = rows.findIndex(([name]) => name === 'memories') + 1
-    line(io.stdout, `${store.name}${fileBytes === null ? '' : ` (${bytes(fileBytes)})`}, tenant ${tenant}${user === null ? '' : `, user ${user}`}`)
+    line(
+      io.stdout,
+      `${store.name}${fileBytes === null ? '' : ` (${bytes(fileBytes)})`}, tenant ${tenant}${user === null ? '' : `, user ${user}`}`,
+    )
     line(io.stdout, table([...rows.slice(0, at), ...types, ...rows.slice(at)]))
   }
   io.setExitCode(0)
 }
 
-const words = (name: string): string => name.replace(/([A-Z])/g, ' $1').replaceAll('_', ' ').toLowerCase()
+const words = (name: string): string =>
+  name
+    .replace(/([A-Z])/g, ' $1')
+    .replaceAll('_', ' ')
+    .toLowerCase()

@@ -15,7 +15,7 @@ export interface UnitOptions {
 /** What a repeated operation answers where the first answer was too large (64 KB) or not JSON. */
 export interface OperationReceipt {
   readonly operationId: string
-  /** Keys of the records that the operation wrote. */
+  /** Keys of the records that its verbs answered: a message's is [conversation, id], a document's [namespace, id]. */
   readonly records: readonly { readonly kind: string; readonly key: readonly string[] }[]
 }
 

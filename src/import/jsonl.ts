@@ -5,7 +5,7 @@ import { canonicalJson } from '../model/canonical.js'
 import type { NewMessage } from '../model/inputs.js'
 import { checkId, suggestion } from '../model/parse.js'
 import type { JsonObject, JsonValue } from '../model/records.js'
-import { parseInstant, parseJson } from './text.js'
+import { aboutRecord, parseInstant, parseJson } from './text.js'
 import type { ImportItem, Place } from './types.js'
 
 export interface JsonLinesOptions {
@@ -60,8 +60,8 @@ export async function* readJsonLines(
       const items = itemsOf(line, place, seen, options)
       if (items.length > 0) yield items
     } catch (error) {
-      if (!(error instanceof ValidationError)) throw error
-      yield [{ kind: 'message', outcome: 'refused', field: error.field, reason: error.problem, place }]
+      const { field, problem } = aboutRecord(error, 'line')
+      yield [{ kind: 'message', outcome: 'refused', field, reason: problem, place }]
     }
   }
 }

@@ -1,6 +1,14 @@
 import { isUtf8 } from 'node:buffer'
 import { ValidationError } from '../errors.js'
 
+/** The error as one about the record that was read; any other is thrown on. */
+export function aboutRecord(error: unknown, field: string): ValidationError {
+  if (error instanceof ValidationError) return error
+  // JSON nested some ten thousand levels deep ends the recursion of whoever walks it; 1e999 is read as infinite.
+  if (error instanceof RangeError) return new ValidationError(field, 'is nested too deeply or holds a number too large')
+  throw error
+}
+
 /**
  * Parses bytes as JSON. Bytes that are not UTF-8 would be replaced in silence; the parser's own message quotes the
  * text: both become a reason without content.

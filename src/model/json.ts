@@ -46,9 +46,9 @@ class Copier {
   }
 
   #text(text: string, path: string): string {
-    const problem = textProblem(text, this.bounds.bytes)
-    if (problem) throw new ValidationError(path, problem)
     this.#spend(text.length + 2)
+    const problem = textProblem(text, Number.POSITIVE_INFINITY)
+    if (problem) throw new ValidationError(path, problem)
     return text
   }
 

@@ -45,10 +45,18 @@ export type ObjectSchema<T> = v.GenericSchema<unknown, T> & { readonly entries: 
 
 /** Checks and copies an input object; the first problem becomes a `ValidationError` with its path. */
 export function parse<T>(schema: ObjectSchema<T>, input: unknown, root: string): T {
+  if (Array.isArray(input)) throw new ValidationError(root || 'input', 'must be an object')
   const result = v.safeParse(schema, input, { abortEarly: true })
-  if (result.success) return result.output
+  if (result.success) return withoutUndefined(result.output)
   const [issue] = result.issues
   throw new ValidationError(pathOf(issue, root), problemOf(issue, Object.keys(schema.entries)))
+}
+
+/** A property that is undefined is as absent: it must not replace a default or a stored value. */
+function withoutUndefined<T>(output: T): T {
+  const fields = output as Record<string, unknown>
+  for (const name in fields) if (fields[name] === undefined) delete fields[name]
+  return output
 }
 
 /** The same for options, where a wrong name is a mistake in the program's configuration. */

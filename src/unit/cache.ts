@@ -3,8 +3,8 @@ import type { CacheRepository } from '../contract/repositories.js'
 import { ValidationError } from '../errors.js'
 import { copyJson } from '../model/json.js'
 import { checkNames } from '../model/page-options.js'
+import { checkId } from '../model/parse.js'
 import type { JsonValue } from '../model/records.js'
-import { exceedsBytes } from '../model/text.js'
 
 const MAX_ENTRIES = 10_000
 const MAX_BYTES = 64 * 1024 * 1024
@@ -55,12 +55,6 @@ export class ProcessCache {
   }
 }
 
-function checkKey(key: unknown): string {
-  if (typeof key !== 'string' || key === '' || exceedsBytes(key, 1024) || !key.isWellFormed())
-    throw new ValidationError('key', 'must be a non-empty string of at most 1,024 bytes')
-  return key
-}
-
 function entryOf(value: unknown, ttl: unknown, now: number): Entry {
   if (ttl !== undefined && !(typeof ttl === 'number' && ttl > 0 && ttl <= 10 ** 9))
     throw new ValidationError('ttl', 'must be a number of seconds above 0')
@@ -88,7 +82,7 @@ export class CacheChanges {
   repository(enter: <T>(work: () => Promise<T>) => Promise<T>): CacheRepository {
     return {
       get: async <T extends JsonValue>(key: string) => {
-        const name = checkKey(key)
+        const name = checkId(key, 'key')
         return enter(async () => {
           const own = this.#own(name)
           if (own === undefined) return (await this.cache.get(this.tenantId, name)) as T | null
@@ -96,7 +90,7 @@ export class CacheChanges {
         })
       },
       set: async (key, value, options = {}) => {
-        const name = checkKey(key)
+        const name = checkId(key, 'key')
         checkNames(options, ['ttl'])
         const entry = entryOf(value, options.ttl, this.cache.clock())
         return enter(async () => {
@@ -104,7 +98,7 @@ export class CacheChanges {
         })
       },
       delete: async (key) => {
-        const name = checkKey(key)
+        const name = checkId(key, 'key')
         return enter(async () => {
           this.#changes.set(name, null)
         })

@@ -14,7 +14,7 @@ type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 const isTagged = (keys: readonly string[]): boolean =>
   keys.length === 1 && ['$date', '$undefined', '$plain'].includes(keys[0] as string)
 
-/** Dates and `undefined` as tagged objects; throws for what is no data. */
+/** Dates as tagged objects, properties that are undefined as absent; throws for what is no data. */
 export function encode(value: unknown): Json {
   if (value === undefined) return { $undefined: true }
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
@@ -22,7 +22,7 @@ export function encode(value: unknown): Json {
   if (value instanceof Date) return { $date: value.getTime() }
   if (Array.isArray(value)) return value.map(encode)
   if (typeof value === 'object' && [Object.prototype, null].includes(Object.getPrototypeOf(value))) {
-    const plain = mapValues(value, encode)
+    const plain = mapValues(Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)), encode)
     return isTagged(Object.keys(value)) ? { $plain: plain } : plain
   }
   throw new TypeError('not JSON')

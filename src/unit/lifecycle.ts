@@ -3,7 +3,8 @@ import { ClosedError } from '../errors.js'
 
 /** Opens a backend once, whoever asks first; counts what is in flight; closes when nothing is. */
 export class Lifecycle {
-  #state: 'closed' | 'ended' | 'open' = 'closed'
+  #open = false
+  #ended = false
   #opening: Promise<void> | null = null
   #closing: Promise<void> | null = null
   #inFlight = 0
@@ -17,30 +18,34 @@ export class Lifecycle {
   }
 
   get backend(): Backend | null {
-    return this.#state === 'open' ? this.#backend : null
+    return this.#open && !this.#ended ? this.#backend : null
   }
 
   connect(): Promise<void> {
-    if (this.#state === 'ended') return Promise.reject(ended())
-    if (this.#state === 'open') return Promise.resolve()
-    this.#opening ??= this.#open().finally(() => {
+    return this.#ended ? Promise.reject(ended()) : this.#connected()
+  }
+
+  #connected(): Promise<void> {
+    if (this.#open) return Promise.resolve()
+    this.#opening ??= this.#start().finally(() => {
       this.#opening = null
     })
     return this.#opening
   }
 
-  async #open(): Promise<void> {
+  async #start(): Promise<void> {
     this.#backend ??= await this.#load()
     await this.#backend.open()
-    this.#state = 'open'
+    this.#open = true
   }
 
   /** Runs work on the open backend, at once where it is open; otherwise it connects first. */
   async use<T>(work: (backend: Backend) => Promise<T>): Promise<T> {
-    if (this.#state === 'ended') throw ended()
+    if (this.#ended) throw ended()
     this.#inFlight++
     try {
-      if (this.#state !== 'open') await this.connect()
+      // What was called before close() is still answered.
+      if (!this.#open) await this.#connected()
       return await work(this.#backend as Backend)
     } finally {
       if (--this.#inFlight === 0) this.#idle?.()
@@ -48,24 +53,23 @@ export class Lifecycle {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#ended = true
+    this.#closing ??= this.#finish()
     return this.#closing
   }
 
-  async #close(): Promise<void> {
+  async #finish(): Promise<void> {
     // A failed opening is its caller's to know.
     await this.#opening?.catch(() => undefined)
-    const wasOpen = this.#state === 'open'
-    this.#state = 'ended'
     if (this.#inFlight > 0)
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
-    if (wasOpen) await this.#backend?.close()
+    if (this.#open) await this.#backend?.close()
   }
 
   async healthCheck(): Promise<boolean> {
-    if (this.#state !== 'open') return false
+    if (!this.#open || this.#ended) return false
     try {
       return await (this.#backend as Backend).ping()
     } catch {

@@ -1,4 +1,12 @@
-import { ConfigurationError, ConnectionError, MigrationError, StorageError, TimeoutError } from '../../errors.js'
+import { setImmediate } from 'node:timers/promises'
+import {
+  BrunoMemoryError,
+  ConfigurationError,
+  ConnectionError,
+  MigrationError,
+  StorageError,
+  TimeoutError,
+} from '../../errors.js'
 import { type BundledMigration, journalTable } from '../../migrate/bundle.js'
 import type { Catalog } from '../../migrate/catalog.js'
 import type { JournalEntry, MigrationTarget, OpenTarget } from '../../migrate/target.js'
@@ -8,9 +16,12 @@ interface Queryable {
   unsafe(text: string): PromiseLike<unknown>
 }
 
-/** The part of a postgres.js client that migrations use. One connection is enough, and safest. */
+/**
+ * The part of a postgres.js client that migrations use. One connection is enough, and safest. After a ConnectionError
+ * take a new client: postgres.js does not always bring the old one back.
+ */
 export interface PostgresqlMigrationClient extends Queryable {
-  begin(work: (transaction: Queryable) => Promise<void>): PromiseLike<unknown>
+  begin(work: (tx: Queryable) => Promise<void>): PromiseLike<unknown>
 }
 
 export interface PostgresqlMigrationOptions {
@@ -45,7 +56,7 @@ export function postgresqlMigrationTarget(
   return {
     journal: () => translated(() => readJournal(sql)),
     apply: (migration, decide) => apply(sql, migration, decide, lockTimeout),
-    catalog: () => translated(() => takenBack(sql, (transaction) => catalogOf(transaction, schema))),
+    catalog: () => translated(() => takenBack(sql, (tx) => catalogOf(tx, schema))),
     expected: (migrations) => translated(() => expected(sql, migrations)),
   }
 }
@@ -73,19 +84,17 @@ async function apply(
   let applied = false
   let statement = 0
   try {
-    await sql.begin(async (transaction) => {
-      await lock(transaction, migration, lockTimeout)
-      applied = decide(await readJournal(transaction))
+    await transaction(sql, async (tx) => {
+      const guard = await lock(tx, migration, lockTimeout)
+      applied = decide(await readJournal(tx))
       if (!applied) return
       for (const text of migration.statements) {
         statement++
-        await transaction.unsafe(guarded(migration, text))
+        await tx.unsafe(guard + text)
       }
       statement = 0
       const { hash, when } = migration
-      await transaction.unsafe(
-        guarded(migration, `INSERT INTO ${journal} (hash, created_at) VALUES ('${hash}', ${when})`),
-      )
+      await tx.unsafe(`${guard}INSERT INTO ${journal} (hash, created_at) VALUES (${literal(hash)}, ${when})`)
     })
   } catch (error) {
     throw failure(error, migration, statement)
@@ -93,25 +102,49 @@ async function apply(
   return applied
 }
 
-async function lock(transaction: Queryable, { tag }: BundledMigration, lockTimeout: number): Promise<void> {
-  // The foreign keys name the schema "public", so that the tables have to be made there too.
-  await transaction.unsafe(`
-    SELECT set_config('bruno_memory.migration', ${literal(tag)}, true),
-      set_config('lock_timeout', '${Math.ceil(lockTimeout)}', true),
-      set_config('search_path', '${schema}, ' || current_setting('search_path'), true)`)
-  await transaction.unsafe(`SELECT pg_advisory_xact_lock(${lockKey})`)
-  // Inside the lock: two CREATE TABLE IF NOT EXISTS at once fail on a duplicate type.
-  await transaction.unsafe(
-    `CREATE TABLE IF NOT EXISTS ${journal} (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`,
-  )
+/**
+ * When the connection breaks between two statements, postgres.js rejects `begin` at once, but runs the callback's next
+ * statement, and the ROLLBACK after it, on a new connection: inside whatever transaction is there by then. So the handle
+ * is dead from then on, and the callback's end is waited for.
+ */
+async function transaction(sql: PostgresqlMigrationClient, work: (tx: Queryable) => Promise<void>): Promise<void> {
+  let open = true
+  let running: Promise<void> = Promise.resolve()
+  const unsafe = (tx: Queryable) => async (text: string) => {
+    if (!open) throw new ConnectionError('the connection to PostgreSQL broke inside a transaction')
+    return tx.unsafe(text)
+  }
+  try {
+    await sql.begin((tx) => {
+      running = work({ unsafe: unsafe(tx) })
+      return running
+    })
+  } catch (error) {
+    open = false
+    await running.catch(() => {})
+    await setImmediate()
+    throw error
+  }
 }
 
 /**
- * When the connection breaks between two statements, postgres.js runs the next one on a new connection, outside any
- * transaction. Sent in one message with a check that fails there, it changes nothing.
+ * Takes the lock, and answers what every statement must begin with: sent in one message with it, a statement that lands
+ * on another connection before the break is noticed changes nothing.
  */
-const guarded = ({ tag }: BundledMigration, statement: string): string =>
-  `SELECT 1 / (CASE WHEN current_setting('bruno_memory.migration', true) = ${literal(tag)} THEN 1 ELSE 0 END);\n${statement}`
+async function lock(tx: Queryable, { tag }: BundledMigration, lockTimeout: number): Promise<string> {
+  // The foreign keys name the schema "public", so that the tables have to be made there too.
+  const [row] = (await tx.unsafe(`
+    SELECT set_config('bruno_memory.migration', ${literal(tag)} || ' ' || pg_backend_pid(), true) AS token,
+      set_config('lock_timeout', '${Math.ceil(lockTimeout)}', true),
+      set_config('search_path', '${schema}, ' || current_setting('search_path'), true)`)) as { token: string }[]
+  await tx.unsafe(`SELECT pg_advisory_xact_lock(${lockKey})`)
+  // Inside the lock: two CREATE TABLE IF NOT EXISTS at once fail on a duplicate type.
+  await tx.unsafe(
+    `CREATE TABLE IF NOT EXISTS ${journal} (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`,
+  )
+  const here = `current_setting('bruno_memory.migration', true) = ${literal(row?.token ?? '')}`
+  return `SELECT 1 / (CASE WHEN ${here} THEN 1 ELSE 0 END);\n`
+}
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
@@ -119,28 +152,28 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 function expected(sql: PostgresqlMigrationClient, migrations: readonly BundledMigration[]): Promise<Catalog> {
   // Two at once wait for each other, and none leaves it behind.
   const scratch = 'bruno_migrations_expected'
-  return takenBack(sql, async (transaction) => {
-    await transaction.unsafe(`CREATE SCHEMA ${scratch}`)
-    await transaction.unsafe(`SELECT set_config('search_path', '${scratch}, ' || current_setting('search_path'), true)`)
+  return takenBack(sql, async (tx) => {
+    await tx.unsafe(`CREATE SCHEMA ${scratch}`)
+    await tx.unsafe(`SELECT set_config('search_path', '${scratch}, ' || current_setting('search_path'), true)`)
     for (const { statements } of migrations) {
-      for (const s of statements) await transaction.unsafe(s.replaceAll(`"${schema}".`, `${scratch}.`))
+      for (const s of statements) await tx.unsafe(s.replaceAll(`"${schema}".`, `${scratch}.`))
     }
-    return catalogOf(transaction, scratch)
+    return catalogOf(tx, scratch)
   })
 }
 
-async function catalogOf(transaction: Queryable, name: string): Promise<Catalog> {
-  await transaction.unsafe(`SELECT set_config('search_path', '${name}', true)`)
-  return postgresqlCatalog(transaction, name)
+async function catalogOf(tx: Queryable, name: string): Promise<Catalog> {
+  await tx.unsafe(`SELECT set_config('search_path', '${name}', true)`)
+  return postgresqlCatalog(tx, name)
 }
 
 /** Runs the work in a transaction that is always rolled back. */
-async function takenBack<T>(sql: PostgresqlMigrationClient, work: (transaction: Queryable) => Promise<T>): Promise<T> {
+async function takenBack<T>(sql: PostgresqlMigrationClient, work: (tx: Queryable) => Promise<T>): Promise<T> {
   const done = new Error('taken back')
   let result: { value: T } | undefined
   try {
-    await sql.begin(async (transaction) => {
-      result = { value: await work(transaction) }
+    await transaction(sql, async (tx) => {
+      result = { value: await work(tx) }
       throw done
     })
   } catch (error) {
@@ -163,7 +196,7 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
 /** By the engine's code; its message may quote what is stored, so that only the code is told. */
 function failure(cause: unknown, migration?: BundledMigration, statement = 0): unknown {
   const code = codeOf(cause)
-  if (cause instanceof MigrationError || code === '') return cause
+  if (cause instanceof BrunoMemoryError || code === '') return cause
   const during = migration ? `migration ${migration.tag} is taken back: ` : ''
   if (code === '55P03') return new TimeoutError(`${during}another session keeps its lock`, { cause })
   if (code === '42501')

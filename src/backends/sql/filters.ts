@@ -47,8 +47,8 @@ function checkCondition(condition: MetadataCondition, field: string): void {
     if (!OPERATORS.includes(operator))
       throw new ValidationError(path, `is not known; known are ${OPERATORS.join(', ')}`)
     if (operator === 'in') {
-      if (!Array.isArray(operand) || operand.length === 0 || operand.length > MAX_FILTER_VALUES)
-        throw new ValidationError(path, `must be an array of 1 to ${MAX_FILTER_VALUES}`)
+      if (!Array.isArray(operand) || operand.length > MAX_FILTER_VALUES)
+        throw new ValidationError(path, `must be an array of at most ${MAX_FILTER_VALUES}`)
       for (const [i, item] of operand.entries()) checkScalar(item, `${path}[${i}]`)
     } else if (typeof operand !== 'string' && typeof operand !== 'number')
       throw new ValidationError(path, 'must be a string or a number')

@@ -70,6 +70,7 @@ export async function checkParents(
   context: SqlContext,
   session: SqlSession,
   batch: readonly MessageDraft[],
+  given: readonly MessageDraft[] = batch,
 ): Promise<void> {
   const wanted = new Set<string>()
   const seen = new Set<string>()
@@ -84,11 +85,12 @@ export async function checkParents(
   const { tenantId, conversationId } = first
   const found = new Set((await session.all(existing, { tenantId, conversationId, ids })).map((row) => row.id))
   const earlier = new Set<string>()
-  batch.forEach(({ id, parentId }, i) => {
+  for (const message of batch) {
+    const { id, parentId } = message
     if (parentId !== null && !earlier.has(parentId) && !found.has(parentId))
-      throw new ValidationError(`messages[${i}].parentId`, 'names no message of this conversation')
+      throw new ValidationError(`messages[${given.indexOf(message)}].parentId`, 'names no message of this conversation')
     earlier.add(id)
-  })
+  }
 }
 
 /** Appends what the door has let in. */
@@ -98,12 +100,13 @@ export async function appendMessages(
   conversationId: string,
   batch: readonly MessageDraft[],
   options: Pick<AppendOptions, 'userId'>,
+  given: readonly MessageDraft[] = batch,
 ): Promise<void> {
   const last = await advance(context, session, conversationId, batch.length, options)
   batch.forEach((message, i) => {
     message.position = last + i + 1
   })
-  await checkParents(context, session, batch)
+  await checkParents(context, session, batch, given)
   await context.engine.insert(
     session,
     'messages',
@@ -126,10 +129,10 @@ export async function upsertMessages(
   const existing = new Set((await session.all(s.existing, { tenantId, conversationId, ids })).map((row) => row.id))
   const unique = new Map(batch.map((message) => [message.id, message]))
   const added = [...unique.values()].filter((message) => !existing.has(message.id))
-  await appendMessages(context, session, conversationId, added, options)
+  await appendMessages(context, session, conversationId, added, options, batch)
   const stored = new Map(added.map((message) => [message.id, toMessage(message)]))
   const replaced = [...unique.values()].filter((message) => existing.has(message.id))
-  await checkParents(context, session, replaced)
+  await checkParents(context, session, replaced, batch)
   for (const message of replaced) {
     const [before] = await session.all(s.lock, { tenantId, conversationId, id: message.id, now: now(context) })
     if (!before) throw missing('message')

@@ -35,11 +35,8 @@ interface MessageWindow extends Window {
 function messageWindow(options: MessageListOptions): MessageWindow {
   checkNames(options, ['before', 'after', 'limit', 'last', 'first', 'roles', 'includeExpired'])
   const { last, first, roles } = options
-  if ([last, first, options.before, options.after].filter((o) => o !== undefined).length > 1)
-    throw new ValidationError(
-      last === undefined ? 'first' : 'last',
-      'cannot be given together with another end of the page',
-    )
+  const ends = (['before', 'after', 'last', 'first'] as const).filter((name) => options[name] !== undefined)
+  if (ends.length > 1) throw new ValidationError(ends[0] as string, `cannot be given together with ${ends[1]}`)
   if (roles !== undefined && (!Array.isArray(roles) || roles.some((role) => !ROLES.includes(role))))
     throw new ValidationError('roles', `must be an array of ${ROLES.join(', ')}`)
   const field = last !== undefined ? 'last' : first !== undefined ? 'first' : 'limit'

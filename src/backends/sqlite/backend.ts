@@ -53,7 +53,7 @@ export class SqliteBackend implements Backend {
       reader = isPrivate(databasePath) ? null : await openReader(options)
       const gate = new WriteGate(new SqliteSession(writer, 'write'), { busyTimeout, writeTimeout, clock })
       const store = this.#store(analyzer)
-      const runner = makeRunner(gate, reader)
+      const runner = makeRunner(gate, reader, writer)
       await checkAnalyzer(store, runner)
       this.#open = { writer, reader, gate, store, runner }
     } catch (error) {
@@ -117,10 +117,10 @@ export class SqliteBackend implements Backend {
 }
 
 /** Reads on their own connection; in a private database, which has only one, in turn with the writes. */
-function makeRunner(gate: WriteGate, reader: Database.Database | null): SqlRunner {
-  const session = reader && new SqliteSession(reader, 'read')
+function makeRunner(gate: WriteGate, reader: Database.Database | null, writer: Database.Database): SqlRunner {
+  const session = new SqliteSession(reader ?? writer, 'read')
   return {
-    read: session ? (work) => work(session) : (work) => gate.submit('read', work),
+    read: reader ? (work) => work(session) : (work) => gate.submit('read', () => work(session)),
     write: (work) => gate.submit('verb', work),
   }
 }

@@ -35,6 +35,13 @@ const indexColumnsSql = 'SELECT name, "desc", coll FROM pragma_index_xinfo(?) WH
 const foreignKeysSql = `SELECT id, "table", "from", "to", on_update AS "onUpdate", on_delete AS "onDelete"
   FROM pragma_foreign_key_list(?) ORDER BY id, seq`
 
+/** The connection may be set to answer BigInt. */
+const rows = <Row>(client: Database.Database, sql: string, ...names: string[]): Row[] =>
+  client
+    .prepare<string[], Row>(sql)
+    .safeIntegers(false)
+    .all(...names)
+
 /** Text of the same meaning reads the same: a rename rewrites quotes, people write keywords and spaces as they like. */
 const normal = (sql: string): string =>
   sql
@@ -53,7 +60,7 @@ const normal = (sql: string): string =>
 /** The catalog of a SQLite database, as far as it is ours: tables named `bruno_…` and what hangs on them. */
 export function sqliteCatalog(client: Database.Database): Catalog {
   const catalog = new Map<string, string>()
-  const master = client.prepare<[], Master>(masterSql).all()
+  const master = rows<Master>(client, masterSql)
   // Vector indexes are made when a space is opened, outside the migrations.
   const vectors = master.filter((m) => /\bUSING vec0\b/i.test(m.sql ?? '')).map((m) => m.name)
   for (const m of master) {
@@ -68,7 +75,7 @@ export function sqliteCatalog(client: Database.Database): Catalog {
 function table(client: Database.Database, catalog: Map<string, string>, { name, sql }: Master): void {
   const text = normal(sql ?? '')
   if (/^create virtual table/i.test(text)) return void catalog.set(`full-text table ${name}`, text)
-  const columns = client.prepare<[string], ColumnRow>(columnsSql).all(name)
+  const columns = rows<ColumnRow>(client, columnsSql, name)
   catalog.set(`table ${name}`, ['table', ...options(text), ...checks(text)].join(' '))
   for (const c of columns) catalog.set(`column ${name}.${c.name}`, describeColumn(c))
   const key = columns.filter((c) => c.pk > 0).sort((a, b) => a.pk - b.pk)
@@ -102,16 +109,13 @@ function checks(text: string): string[] {
 
 /** Keys that a CREATE TABLE states have an index without a text and without a name of their own. */
 function uniqueKeys(client: Database.Database, catalog: Map<string, string>, name: string): void {
-  const rows = client.prepare<[string], { name: string; origin: string }>(indexesSql).all(name)
-  for (const { name: index, origin } of rows) {
+  for (const { name: index, origin } of rows<{ name: string; origin: string }>(client, indexesSql, name)) {
     if (origin === 'u') catalog.set(`unique key ${name}.(${indexColumns(client, index)})`, 'unique')
   }
 }
 
 const indexColumns = (client: Database.Database, index: string): string =>
-  client
-    .prepare<[string], { name: string | null; desc: number; coll: string }>(indexColumnsSql)
-    .all(index)
+  rows<{ name: string | null; desc: number; coll: string }>(client, indexColumnsSql, index)
     .map((c) =>
       [c.name ?? 'expression', ...(c.coll === 'BINARY' ? [] : [c.coll]), ...(c.desc ? ['desc'] : [])].join(' '),
     )
@@ -131,7 +135,7 @@ function index(client: Database.Database, catalog: Map<string, string>, m: Maste
 
 function foreignKeys(client: Database.Database, catalog: Map<string, string>, name: string): void {
   const byId = new Map<number, ForeignKeyRow[]>()
-  for (const row of client.prepare<[string], ForeignKeyRow>(foreignKeysSql).all(name)) {
+  for (const row of rows<ForeignKeyRow>(client, foreignKeysSql, name)) {
     byId.set(row.id, [...(byId.get(row.id) ?? []), row])
   }
   for (const rows of byId.values()) {

@@ -20,16 +20,17 @@ function compares(operator: '>' | '>=' | '<' | '<=', operand: string | number): 
   return sql`j.type in ${JSON_TYPES[typeof operand as 'string' | 'number']} and j.value ${sql.raw(operator)} ${operand}`
 }
 
+function anyOf(operands: readonly Scalar[]): SQL {
+  return sql`(${sql.join(
+    operands.map((each) => sql`(${equals(each)})`),
+    sql` or `,
+  )})`
+}
+
 function condition(wanted: MetadataCondition): SQL {
   if (typeof wanted !== 'object' || wanted === null) return equals(wanted)
   const parts: SQL[] = []
-  if (wanted.in)
-    parts.push(
-      sql`(${sql.join(
-        wanted.in.map((each) => sql`(${equals(each)})`),
-        sql` or `,
-      )})`,
-    )
+  if (wanted.in) parts.push(wanted.in.length === 0 ? sql`false` : anyOf(wanted.in))
   if (wanted.gt !== undefined) parts.push(compares('>', wanted.gt))
   if (wanted.gte !== undefined) parts.push(compares('>=', wanted.gte))
   if (wanted.lt !== undefined) parts.push(compares('<', wanted.lt))

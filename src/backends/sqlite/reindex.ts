@@ -34,7 +34,9 @@ export async function reindexSqlite(options: ReindexOptions): Promise<ReindexRep
   try {
     const bundle = await import('../../migrate/bundled/sqlite.js')
     await createMigrator({ target: sqliteMigrationTarget(client), bundle }).up()
-    const recorded = client.prepare("select language from bruno_analyzers where id = 'default'").pluck().get() as string | undefined
+    const recorded = client.prepare("select language from bruno_analyzers where id = 'default'").pluck().get() as
+      | string
+      | undefined
     const known = recorded === undefined ? 'english' : recorded === 'none' ? null : recorded
     const analyzer = await createAnalyzer(options.language === undefined ? known : options.language)
     record(client, { ...analyzer.record, stemmerVersion: UNFINISHED }, options.clock())
@@ -46,7 +48,11 @@ export async function reindexSqlite(options: ReindexOptions): Promise<ReindexRep
   }
 }
 
-function record(client: Database.Database, { stemmer, stemmerVersion, language, cjk }: Analyzer['record'], now: number): void {
+function record(
+  client: Database.Database,
+  { stemmer, stemmerVersion, language, cjk }: Analyzer['record'],
+  now: number,
+): void {
   client
     .prepare(
       `insert into bruno_analyzers (id, stemmer, stemmer_version, language, cjk, created_at, updated_at, version, revision)
@@ -58,7 +64,8 @@ function record(client: Database.Database, { stemmer, stemmerVersion, language, 
 }
 
 async function analyse(client: Database.Database, analyzer: Analyzer, options: ReindexOptions): Promise<number> {
-  const count = (table: SearchedTable): number => client.prepare(`select count(*) from ${indexOf[table].table}`).pluck().get() as number
+  const count = (table: SearchedTable): number =>
+    client.prepare(`select count(*) from ${indexOf[table].table}`).pluck().get() as number
   const total = TABLES.reduce((sum, table) => sum + count(table), 0)
   let done = 0
   for (const table of TABLES) {

@@ -2,7 +2,7 @@ import { v5 as uuidv5 } from 'uuid'
 import { BrunoMemoryError, ValidationError } from '../../errors.js'
 import type { JsonObject } from '../../model/records.js'
 import { ArraySplitter, type Element } from '../json-array.js'
-import { parseJson } from '../text.js'
+import { aboutRecord, parseJson } from '../text.js'
 import type { ImportItem, Place } from '../types.js'
 import { turnsOf } from './messages.js'
 import { given, isObject, nodesOf, textOf, timeOf } from './shape.js'
@@ -67,8 +67,8 @@ function itemsOf(element: Element, options: ChatGptOptions): ImportItem[] {
       throw new ValidationError('mapping', 'is required: this is no conversation of a ChatGPT export')
     return conversationItems(value, value.mapping, place, options)
   } catch (error) {
-    if (!(error instanceof ValidationError)) throw error
-    return [{ kind: 'conversation', outcome: 'refused', field: error.field, reason: error.problem, place }]
+    const { field, problem } = aboutRecord(error, 'conversation')
+    return [{ kind: 'conversation', outcome: 'refused', field, reason: problem, place }]
   }
 }
 

@@ -18,18 +18,26 @@ export class ConversationWriter {
 
   async write(items: readonly MessageItem[]): Promise<void> {
     const missing = new Map<string, MessageItem>()
-    const replacing: MessageItem[] = []
+    const present: [MessageItem, StoredMessage][] = []
     for (const item of items)
       try {
         if (!this.#isOwn(item)) continue
         const earlier = missing.get(item.input.id)
         const stored = earlier ? asStored(earlier) : await this.#stored(item.input.id)
-        if (!stored) missing.set(item.input.id, item)
-        else if (await this.#differs(item, stored)) replacing.push(item)
+        if (stored) present.push([item, stored])
+        else missing.set(item.input.id, item)
       } catch (error) {
         this.target.refuseFor(item, error)
       }
     await this.#put('append', [...missing.values()])
+    // After it, because only now is it known which parents were refused.
+    const replacing: MessageItem[] = []
+    for (const [item, stored] of present)
+      try {
+        if (await this.#differs(item, stored)) replacing.push(item)
+      } catch (error) {
+        this.target.refuseFor(item, error)
+      }
     await this.#put('upsert', replacing)
   }
 
