@@ -58,7 +58,11 @@ async function appends({ memory, raw, ours, theirs }: Sides): Promise<Result[]> 
         rounds: many(rounds),
         calls,
         warm,
-        ours: () => memory.messages.append(ours, contents().map((content) => ({ role: 'user', content }))),
+        ours: () =>
+          memory.messages.append(
+            ours,
+            contents().map((content) => ({ role: 'user', content })),
+          ),
         raw: () => raw.append(theirs, contents()),
       }),
     )
@@ -68,7 +72,8 @@ async function appends({ memory, raw, ours, theirs }: Sides): Promise<Result[]> 
       name: '100 concurrent single appends (raw: a transaction each)',
       goal: 2,
       rounds: many(20),
-      ours: () => Promise.all(Array.from({ length: 100 }, () => memory.messages.append(ours, { role: 'user', content: text() }))),
+      ours: () =>
+        Promise.all(Array.from({ length: 100 }, () => memory.messages.append(ours, { role: 'user', content: text() }))),
       raw: () => {
         for (let i = 0; i < 100; i++) raw.append(theirs, [text()])
       },
@@ -87,7 +92,12 @@ async function reads({ memory, raw, ours, theirs }: Sides): Promise<Result[]> {
     ours: () => memory.messages.list(ours, { last: 50 }),
     raw: () => raw.last(theirs, 50),
   })
-  const questions = ['where did she go for the weekend', 'painting of the lake', 'what book did he read', 'counseling job and family']
+  const questions = [
+    'where did she go for the weekend',
+    'painting of the lake',
+    'what book did he read',
+    'counseling job and family',
+  ]
   let next = 0
   const search = await compare({
     name: 'text search, top 10',
@@ -107,7 +117,10 @@ async function growth(): Promise<Result> {
   const small = await open('growth-small', 10_000)
   const large = await open('growth-large', big)
   for (const { memory, ours } of [small, large])
-    await memory.messages.append(ours, Array.from({ length: 200 }, () => ({ role: 'user' as const, content: text() })))
+    await memory.messages.append(
+      ours,
+      Array.from({ length: 200 }, () => ({ role: 'user' as const, content: text() })),
+    )
   const result = await compare({
     name: `last 50 among ${big.toLocaleString('en')} messages (raw: ours among 10,000)`,
     goal: 0.77,
@@ -125,7 +138,9 @@ async function growth(): Promise<Result> {
 }
 
 try {
-  console.log(`Node ${process.version}, durability power (synchronous=FULL) on both sides${quick ? ', quick run' : ''}\n`)
+  console.log(
+    `Node ${process.version}, durability power (synchronous=FULL) on both sides${quick ? ', quick run' : ''}\n`,
+  )
   const sides = await open('main', 10_000)
   const results = [...(await appends(sides)), ...(await reads(sides))]
   sides.raw.close()

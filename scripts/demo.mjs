@@ -40,7 +40,9 @@ for (const userId of ['ada', 'bruno']) {
   const started = performance.now()
   const { items: messages } = await memory.messages.list(conversation.id, { last: 50 })
   const took = performance.now() - started
-  console.log(`\n${userId} · ${conversation.title ?? conversation.id} · ${messages.length} messages in ${took.toFixed(2)} ms`)
+  console.log(
+    `\n${userId} · ${conversation.title ?? conversation.id} · ${messages.length} messages in ${took.toFixed(2)} ms`,
+  )
   for (const message of messages.slice(-3)) console.log(`  ${message.role.padEnd(9)} ${short(message.content, 100)}`)
 }
 
@@ -68,7 +70,13 @@ console.log(
 heading('One unit of work: all of it or nothing')
 await memory
   .unitOfWork(async (unit) => {
-    await unit.memories.add({ userId: 'ada', type: 'fact', content: 'plays the cello', importance: 0.8, tags: ['music'] })
+    await unit.memories.add({
+      userId: 'ada',
+      type: 'fact',
+      content: 'plays the cello',
+      importance: 0.8,
+      tags: ['music'],
+    })
     throw new Error('the network went away')
   })
   .catch((error) => console.log(`  rolled back: ${error.message}`))

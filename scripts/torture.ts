@@ -20,7 +20,9 @@ for (const name of wanted.length > 0 ? wanted : campaigns) {
   console.log(`\n— ${name}`)
   const started = Date.now()
   const { status } = spawnSync(process.execPath, ['--import', 'tsx', join(folder, `${name}.ts`)], { stdio: 'inherit' })
-  console.log(`  ${name}: ${status === 0 ? 'passed' : `failed (exit code ${status})`} after ${Math.round((Date.now() - started) / 1000)} s`)
+  console.log(
+    `  ${name}: ${status === 0 ? 'passed' : `failed (exit code ${status})`} after ${Math.round((Date.now() - started) / 1000)} s`,
+  )
   if (status !== 0) failed.push(name)
 }
 if (failed.length > 0) {

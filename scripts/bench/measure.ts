@@ -53,5 +53,7 @@ export function print(results: readonly Result[]): void {
   console.log('| what | ours µs | raw µs | share of raw | goal |')
   console.log('| --- | ---: | ---: | ---: | ---: |')
   for (const r of results)
-    console.log(`| ${r.name} | ${r.ours.toFixed(1)} | ${r.raw.toFixed(1)} | ${r.ratio.toFixed(2)}× | ${r.goal}× ${r.ratio >= r.goal ? '✓' : '✗'} |`)
+    console.log(
+      `| ${r.name} | ${r.ours.toFixed(1)} | ${r.raw.toFixed(1)} | ${r.ratio.toFixed(2)}× | ${r.goal}× ${r.ratio >= r.goal ? '✓' : '✗'} |`,
+    )
 }

@@ -11,8 +11,10 @@ export interface Raw {
   close(): void
 }
 
-const COLUMNS = 'tenant_id, conversation_id, id, position, parent_id, role, type, content, parts, name, tool_call_id, status, metadata, search_text, created_at, updated_at, version, revision'
-const READ = 'm.tenant_id, m.id, m.conversation_id, m.position, m.parent_id, m.role, m.type, m.content, m.parts, m.name, m.tool_call_id, m.status, m.metadata, m.created_at, m.updated_at, m.version'
+const COLUMNS =
+  'tenant_id, conversation_id, id, position, parent_id, role, type, content, parts, name, tool_call_id, status, metadata, search_text, created_at, updated_at, version, revision'
+const READ =
+  'm.tenant_id, m.id, m.conversation_id, m.position, m.parent_id, m.role, m.type, m.content, m.parts, m.name, m.tool_call_id, m.status, m.metadata, m.created_at, m.updated_at, m.version'
 const TENANT = 'default'
 
 interface Row {
@@ -58,25 +60,47 @@ export function openRaw(path: string, analyzer: Analyzer): Raw {
     `select ${READ} from bruno_messages m where m.tenant_id = ? and m.conversation_id = ? order by m.position desc limit ?`,
   )
   const search = db.prepare(
-    `select ${READ}, -f.rank as score from (select rowid, rank from bruno_messages_search where bruno_messages_search match ? order by rank) f
-     cross join bruno_messages m on m.seq = f.rowid where m.tenant_id = ? limit ?`,
+    `select ${READ}, -f.rank as score from bruno_messages_search f cross join bruno_messages m on m.seq = f.rowid
+     where f.search_text match ? and m.tenant_id = ? order by f.rank limit ?`,
   )
   const append = db.transaction((conversationId: string, contents: readonly string[]) => {
     const now = Date.now()
     const revision = revise.get()
-    const position = (advance.get(contents.length, contents.length, now, revision, TENANT, conversationId) as number) - contents.length
+    const position =
+      (advance.get(contents.length, contents.length, now, revision, TENANT, conversationId) as number) - contents.length
     let first = 0
     let rowid = 0
     contents.forEach((content, i) => {
       const text = analyzer.searchText(TENANT, content)
-      const result = insert.run(TENANT, conversationId, v7(), position + i + 1, null, 'user', 'text', content, null, null, null, 'complete', '{}', text, now, now, 1, revision)
+      const result = insert.run(
+        TENANT,
+        conversationId,
+        v7(),
+        position + i + 1,
+        null,
+        'user',
+        'text',
+        content,
+        null,
+        null,
+        null,
+        'complete',
+        '{}',
+        text,
+        now,
+        now,
+        1,
+        revision,
+      )
       rowid = Number(result.lastInsertRowid)
       if (i === 0) first = rowid
     })
     index.run(first, rowid)
   })
   const user = db.prepare("insert or ignore into bruno_users values (?, ?, null, '{}', '{}', '{}', null, ?, ?, 1, 0)")
-  const conversation = db.prepare("insert into bruno_conversations values (?, ?, ?, null, null, '[]', '{}', 0, 0, null, ?, ?, 1, 0)")
+  const conversation = db.prepare(
+    "insert into bruno_conversations values (?, ?, ?, null, null, '[]', '{}', 0, 0, null, ?, ?, 1, 0)",
+  )
   return {
     append: (conversationId, contents) => append.immediate(conversationId, contents),
     last: (conversationId, n) => (last.all(TENANT, conversationId, n) as Row[]).reverse().map(toMessage),

@@ -5,6 +5,7 @@ import { register as exportArchive } from './export.js'
 import { register as importFiles } from './import.js'
 import { type CliIo, line } from './io.js'
 import { register as migrate } from './migrate.js'
+import { register as reindex } from './reindex.js'
 import { register as search } from './search.js'
 import { register as stats } from './stats.js'
 
@@ -15,6 +16,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   search,
   stats,
   migrate,
+  reindex,
   doctor,
 ]
 

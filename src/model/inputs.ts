@@ -78,7 +78,7 @@ export interface NewMemory extends NewTimes {
   readonly accessCount?: number | undefined
   readonly lastAccessedAt?: Date | null | undefined
 }
-export type MemoryPatch = Omit<NewMemory, 'id' | 'userId' | 'accessCount' | 'lastAccessedAt' | keyof NewTimes>
+export type MemoryPatch = Partial<Omit<NewMemory, 'id' | 'userId' | 'accessCount' | 'lastAccessedAt' | keyof NewTimes>>
 
 export interface NewDocument extends NewTimes {
   readonly namespace: string

@@ -30,7 +30,7 @@ export interface PostgresqlMigrationOptions {
 }
 
 /** Any constant that others are unlikely to use: `bruno_me` as a 64-bit number. Locks are per database. */
-const lockKey = '7093850465262775653'
+const lockKey = '7093861480237329765'
 const schema = 'public'
 const journal = `"${schema}"."${journalTable}"`
 

@@ -42,7 +42,7 @@ export function checkVersion(kind: string, stored: number, wanted: number | unde
 }
 
 export function checkVersionOption(version: unknown): number | undefined {
-  if (version !== undefined && !Number.isSafeInteger(version))
-    throw new ValidationError('version', 'must be a safe integer')
+  if (version !== undefined && !(Number.isSafeInteger(version) && (version as number) >= 1))
+    throw new ValidationError('version', 'must be a safe integer of at least 1')
   return version as number | undefined
 }

@@ -16,7 +16,7 @@ const IDS = ['userId', 'conversationId', 'namespace'] as const
 const MAX_FILTER_VALUES = 1000
 const OPERATORS = ['in', 'gt', 'gte', 'lt', 'lte']
 
-function checkList(value: unknown, field: string, known: readonly string[] | null): void {
+export function checkList(value: unknown, field: string, known: readonly string[] | null): void {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_FILTER_VALUES)
     throw new ValidationError(field, `must be an array of 1 to ${MAX_FILTER_VALUES}`)
   value.forEach((item, i) => {

@@ -18,6 +18,7 @@ import { type Message, ROLES } from '../../model/records.js'
 import { instantProblem } from '../../model/text.js'
 import { checkVersion, checkVersionOption, EMPTY, missing, now, type SqlContext } from './context.js'
 import { insertConversation } from './conversations.js'
+import { checkList } from './filters.js'
 import { appendMessages, drafts, toMessage, upsertMessages } from './message-append.js'
 import { messageStatements } from './message-statements.js'
 import { toPage } from './paging.js'
@@ -37,8 +38,7 @@ function messageWindow(options: MessageListOptions): MessageWindow {
   const { last, first, roles } = options
   const ends = (['before', 'after', 'last', 'first'] as const).filter((name) => options[name] !== undefined)
   if (ends.length > 1) throw new ValidationError(ends[0] as string, `cannot be given together with ${ends[1]}`)
-  if (roles !== undefined && (!Array.isArray(roles) || roles.some((role) => !ROLES.includes(role))))
-    throw new ValidationError('roles', `must be an array of ${ROLES.join(', ')}`)
+  if (roles !== undefined) checkList(roles, 'roles', ROLES)
   const field = last !== undefined ? 'last' : first !== undefined ? 'first' : 'limit'
   if (field !== 'limit' && options.limit !== undefined)
     throw new ValidationError('limit', `cannot be given together with ${field}`)

@@ -111,13 +111,11 @@ export function sqliteEngine(): SqlEngine {
     textSearch({ table, selection, join, where }) {
       const index = sql.identifier(indexOf[table].name)
       const rows = engine.tables[table]
-      // The index sorts by rank and the rows are looked up in that order until enough meet the conditions: the cross
-      // joins keep the planner from starting at another table and sorting afterwards.
-      return sql`select ${list(selection)}, -f.rank from (
-          select rowid, rank from ${index} where ${index} match ${value('match')} order by rank
-        ) as f cross join ${rows} on ${rows.seq} = f.rowid
+      // The index is the outermost loop and answers in the order of rank by itself, so rows are looked up only until
+      // enough of them meet the conditions. The cross joins keep the planner from starting at another table.
+      return sql`select ${list(selection)}, -f.rank from ${index} as f cross join ${rows} on ${rows.seq} = f.rowid
         ${join ? sql`cross join ${join.table} on ${join.on}` : sql``}
-        where ${where} limit ${value('limit')}`
+        where f.search_text match ${value('match')} and ${where} order by f.rank limit ${value('limit')}`
     },
   }
   return engine

@@ -125,26 +125,35 @@ function run(client: Database.Database, migration: BundledMigration, statement: 
   }
 }
 
-/** Rows of ours without a parent, and rows of the application's that lost theirs among ours. */
 function refuseOrphans(client: Database.Database, migration: BundledMigration): void {
-  const tables = client
-    .prepare<[], { name: string }>(
-      `SELECT DISTINCT m.name FROM sqlite_master m, pragma_foreign_key_list(m.name) f
-       WHERE m.type = 'table' AND (m.name GLOB 'bruno_*' OR f."table" GLOB 'bruno_*')`,
-    )
-    .all()
-  const orphaned = tables.filter(({ name }) =>
-    client
-      .prepare<[string], { parent: string }>('SELECT DISTINCT parent FROM pragma_foreign_key_check(?)')
-      .all(name)
-      .some(({ parent }) => name.startsWith('bruno_') || parent.startsWith('bruno_')),
-  )
-  if (orphaned.length === 0) return
-  const names = orphaned.map((t) => t.name).join(', ')
+  const names = orphaned(client, migration).join(', ')
+  if (names === '') return
   throw new MigrationError(
     `migration ${migration.tag} is taken back: rows of ${names} would be without their parent (see PRAGMA foreign_key_check)`,
     migration.tag,
   )
+}
+
+/** Tables of ours with rows without a parent, and the application's with rows that lost theirs among ours. */
+function orphaned(client: Database.Database, migration: BundledMigration): string[] {
+  try {
+    return client
+      .prepare<[], { name: string }>(
+        `SELECT DISTINCT m.name FROM sqlite_master m, pragma_foreign_key_list(m.name) f
+         WHERE m.type = 'table' AND (m.name GLOB 'bruno_*' OR f."table" GLOB 'bruno_*')`,
+      )
+      .all()
+      .map((table) => table.name)
+      .filter((name) =>
+        client
+          .prepare<[string], { parent: string }>('SELECT DISTINCT parent FROM pragma_foreign_key_check(?)')
+          .all(name)
+          .some(({ parent }) => name.startsWith('bruno_') || parent.startsWith('bruno_')),
+      )
+  } catch (error) {
+    // A rebuild that forgets the key that others reference makes the check itself fail.
+    throw failure(error, migration)
+  }
 }
 
 /** Tries until the lock is free, in short attempts: a long busy timeout would block the whole event loop. */

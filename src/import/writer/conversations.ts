@@ -15,7 +15,7 @@ export interface OpenConversation {
 }
 
 const CLOSED = 'closed'
-const KEPT = 10_000
+const KEPT = 2000
 
 /** The conversations of one tenant that messages may go to. */
 export class Conversations {

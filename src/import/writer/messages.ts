@@ -19,13 +19,16 @@ export class ConversationWriter {
   async write(items: readonly MessageItem[]): Promise<void> {
     const missing = new Map<string, MessageItem>()
     const present: [MessageItem, StoredMessage][] = []
+    const known = new Map<string, StoredMessage>()
     for (const item of items)
       try {
         if (!this.#isOwn(item)) continue
-        const earlier = missing.get(item.input.id)
-        const stored = earlier ? asStored(earlier) : await this.#stored(item.input.id)
+        const { id } = item.input
+        const stored = known.get(id) ?? (await this.#stored(id))
+        // The same id again in this batch is held against what stands by then.
+        known.set(id, stored ?? asStored(item))
         if (stored) present.push([item, stored])
-        else missing.set(item.input.id, item)
+        else missing.set(id, item)
       } catch (error) {
         this.target.refuseFor(item, error)
       }

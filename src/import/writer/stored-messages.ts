@@ -8,14 +8,15 @@ export interface StoredMessage {
 }
 
 const PAGE = 1000
-const WINDOW = 20_000
+const WINDOW = 4000
 
 const remember = (message: Message): StoredMessage => ({ says: messageSays(message), parentId: message.parentId })
 
 /**
  * What a conversation already holds. A file that was imported before has its messages in the order of their positions,
  * so reading pages alongside answers without a query per message; only messages out of that order are asked for one by
- * one. Holds the digests of at most 20,000.
+ * one. A message that was found is not kept: at most 4,000 wait to be found. A second one with its id is taken for
+ * missing, and the store then refuses to add it.
  */
 export class StoredMessages {
   readonly #window = new Map<string, StoredMessage>()
@@ -31,13 +32,19 @@ export class StoredMessages {
   }
 
   async find(messages: MessageRepository, id: string): Promise<StoredMessage | null> {
-    const known = this.#window.get(id)
+    const known = this.#take(id)
     if (known) return known
     if (!this.#atEnd) await this.#readOn(messages)
-    const found = this.#window.get(id)
+    const found = this.#take(id)
     if (found || (this.#atEnd && !this.#forgot)) return found ?? null
     const message = await messages.get(this.conversationId, id)
     return message ? remember(message) : null
+  }
+
+  #take(id: string): StoredMessage | undefined {
+    const found = this.#window.get(id)
+    if (found) this.#window.delete(id)
+    return found
   }
 
   async #readOn(messages: MessageRepository): Promise<void> {
