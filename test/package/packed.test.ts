@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  dependencies: Record<string, string>
+}
+let project = ''
+let files: string[] = []
+
+/** A project that depends on the packed tarball: unpacked where npm would put it, beside the declared dependencies only. */
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'bruno-memory-packed-'))
+  const modules = join(project, 'node_modules')
+  mkdirSync(modules)
+  const [packed] = JSON.parse(
+    execFileSync('npm', ['pack', '--json', '--pack-destination', project], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).toString(),
+  ) as [{ filename: string; files: { path: string }[] }]
+  files = packed.files.map((file) => file.path)
+  execFileSync('tar', ['xzf', join(project, packed.filename), '-C', project])
+  execFileSync('mv', [join(project, 'package'), join(modules, 'bruno-memory')])
+  for (const name of [...Object.keys(manifest.dependencies), 'bindings', 'file-uri-to-path', 'drizzle-kit']) {
+    if (name.includes('/')) mkdirSync(join(modules, name.split('/')[0] as string), { recursive: true })
+    symlinkSync(join(root, 'node_modules', name), join(modules, name))
+  }
+}, 120_000)
+afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+function run(name: string, text: string, ...args: string[]): string {
+  const folder = mkdtempSync(join(project, 'run-'))
+  writeFileSync(join(folder, name), text)
+  return execFileSync(process.execPath, [...args, name], { cwd: folder, encoding: 'utf8' })
+}
+
+describe('the packed package', () => {
+  it('holds what it needs and nothing of the workshop', () => {
+    for (const needed of [
+      'dist/index.mjs',
+      'dist/index.cjs',
+      'dist/index.d.mts',
+      'dist/index.d.cts',
+      'dist/cli.mjs',
+      'drizzle.config.ts',
+      'migrations/sqlite/0000_initial.sql',
+      'migrations/postgresql/meta/_journal.json',
+      'README.md',
+      'LICENSE',
+    ])
+      expect(files).toContain(needed)
+    expect(files.filter((file) => /^(src|test|scripts|examples|\.|node_modules)/.test(file))).toEqual([])
+  })
+
+  it('is imported by ESM and required by CommonJS, with the same names', () => {
+    const names = (text: string, name: string) => JSON.parse(run(name, text)) as string[]
+    const esm = names("import * as m from 'bruno-memory'; console.log(JSON.stringify(Object.keys(m).sort()))", 'a.mjs')
+    const cjs = names("console.log(JSON.stringify(Object.keys(require('bruno-memory')).sort()))", 'a.cjs')
+    expect(esm).toEqual(cjs)
+    expect(esm).toContain('createBackend')
+  })
+
+  it('loads no client and no ORM before a backend is opened', () => {
+    const loaded = run(
+      'a.cjs',
+      "require('bruno-memory').createBackend('sqlite', { databasePath: './m.db' }); console.log(JSON.stringify(Object.keys(require.cache)))",
+    )
+    expect(loaded).not.toMatch(/better-sqlite3|drizzle-orm|stemmers/)
+    expect(loaded).toMatch(/bruno-memory/)
+  })
+
+  it('offers its tables to queries by Drizzle, in both dialects', () => {
+    const text =
+      "import * as s from 'bruno-memory/schema/sqlite'; import * as p from 'bruno-memory/schema/postgresql'; console.log(JSON.stringify([Object.keys(s).sort(), Object.keys(p).sort()]))"
+    const [sqlite, postgresql] = JSON.parse(run('a.mjs', text)) as [string[], string[]]
+    expect(sqlite).toEqual(postgresql)
+    expect(sqlite).toContain('messages')
+  })
+
+  it('runs its command line', () => {
+    const cli = join(project, 'node_modules', 'bruno-memory', 'dist', 'cli.mjs')
+    expect(execFileSync(process.execPath, [cli, '--version'], { encoding: 'utf8' }).trim()).toBe('0.1.0')
+    expect(execFileSync(process.execPath, [cli, '--help'], { encoding: 'utf8' })).toMatch(/import[^]*search[^]*migrate/)
+  })
+
+  it('migrates by drizzle-kit from where it is installed', () => {
+    const kit = join(project, 'node_modules', 'drizzle-kit', 'bin.cjs')
+    const args = [kit, 'migrate', '--config', 'node_modules/bruno-memory/drizzle.config.ts']
+    execFileSync(process.execPath, args, {
+      cwd: project,
+      env: { ...process.env, DATABASE_URL: './kit.db' },
+      stdio: 'ignore',
+    })
+    const text =
+      "const m = require('bruno-memory').createBackend('sqlite', { databasePath: process.argv[2], migrate: 'check' }); m.connect().then(() => m.close()).then(() => console.log('current'))"
+    writeFileSync(join(project, 'check.cjs'), text)
+    expect(execFileSync(process.execPath, ['check.cjs', './kit.db'], { cwd: project, encoding: 'utf8' })).toBe(
+      'current\n',
+    )
+  }, 120_000)
+
+  it('does what the README says, as pasted', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    const blocks = [...readme.matchAll(/```ts\n([^]*?)```/g)].map((match) => match[1] as string)
+    expect(blocks.length).toBeGreaterThanOrEqual(2)
+    const outputs = blocks.map((block) => run('block.mjs', block))
+    expect(outputs[0]).toMatch(/I moved to Lisbon in May[^]*How is the new flat/)
+    expect(outputs[1]).toBe('lives in Lisbon\n')
+    expect(readdirSync(project).length).toBeGreaterThan(3)
+  })
+})
