@@ -1,6 +1,17 @@
 import { StorageError, UnsupportedError } from '../errors.js'
 import { RECORD_KINDS, type RecordKind } from '../model/records.js'
 
+/**
+ * An archive is one gzip-compressed file of JSON Lines (the same text uncompressed is read as well):
+ *
+ *     {"format":"bruno-memory-archive","version":1,"createdAt":…,"schema":…,"tenants":[…]}
+ *     {"kind":"user","tenant":"default","record":{"id":"ada",…}}
+ *     …
+ *     {"manifest":{"counts":{…},"digests":{…},"contentDigests":{…},"sha256":…}}
+ *
+ * Each record stands after those that it needs, with all fields of `RECORD_FIELDS` in their order; instants are ISO
+ * strings in UTC with milliseconds. The manifest ends the file: an archive without it is not whole.
+ */
 export const ARCHIVE_FORMAT = 'bruno-memory-archive'
 /** Raised when an older reader would misread a newer archive. */
 export const ARCHIVE_VERSION = 1

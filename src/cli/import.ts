@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import type { Memory } from '../contract/memory.js'
 import { ConfigurationError } from '../errors.js'
-import { type ImportReport, runImport } from '../import/run.js'
+import { type ImportProgress, type ImportReport, runImport } from '../import/run.js'
 import { openSource, type Source } from '../import/source.js'
 import type { Finding } from '../import/tally.js'
 import { IMPORT_FORMATS, type ImportFormat } from '../import/types.js'
@@ -119,12 +119,7 @@ async function run(
         if (findings.length < SHOWN) findings.push(finding)
         file?.write(finding)
       },
-      onProgress: (p) =>
-        progress.update(
-          p.bytes,
-          p.totalBytes,
-          p.phase === 'verify' ? 'checking the archive' : `${number(p.records)} records`,
-        ),
+      onProgress: (p) => progress.update(p.bytes, p.totalBytes, detail(p)),
     })
   } finally {
     progress.stop()
@@ -133,6 +128,9 @@ async function run(
   }
   return summaryOf(report, { sources, store, findings, seconds: (Date.now() - started) / 1000, options })
 }
+
+const detail = ({ phase, records }: ImportProgress): string =>
+  phase === 'verify' ? 'checking the archive' : `${number(records)} records`
 
 function exitCode({ error, interrupted, refused, conflicts, adjusted }: ImportSummary): number {
   if (error) return error.code === 'configuration' ? 2 : 1

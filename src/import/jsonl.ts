@@ -35,6 +35,7 @@ const FIELDS = [
   'metadata',
   'createdAt',
 ] as const
+const TEXTS = ['role', 'type', 'content', 'name', 'toolCallId', 'status', 'parentId'] as const
 /** Those that are handed to the store as they are, and checked by it. */
 const PASSED = ['parentId', 'role', 'type', 'content', 'parts', 'name', 'toolCallId', 'status', 'metadata'] as const
 
@@ -103,38 +104,30 @@ function messageItems(
   const conversationId = checkId(value.conversationId, 'conversationId')
   const userId = optional(value, 'userId', checkId)
   const title = optional(value, 'conversationTitle', text)
-  if (typeof value.role !== 'string')
-    throw new ValidationError('role', value.role === undefined ? 'is required' : 'must be a string')
+  if (value.role === undefined) throw new ValidationError('role', 'is required')
+  for (const name of TEXTS) optional(value, name, text)
   const createdAt = optional(value, 'createdAt', parseInstant)
   const id = optional(value, 'id', checkId)
   const before = seen.get(conversationId)
-  const entry = before ?? { unnamed: 0, titled: title !== undefined }
-  if (!before) seen.set(conversationId, entry)
+  const entry = before ?? { unnamed: 0, titled: false }
+  seen.set(conversationId, entry)
   const input = {
     ...Object.fromEntries(PASSED.flatMap((name) => (value[name] === undefined ? [] : [[name, value[name]]]))),
     id: id ?? madeId(conversationId, entry.unnamed++, value),
     ...(createdAt ? { createdAt } : {}),
   } as NewMessage & { readonly id: string }
-  const items: ImportItem[] = []
-  if (!before || (title !== undefined && !entry.titled)) {
-    entry.titled = title !== undefined
-    const conversation = {
-      id: conversationId,
-      userId: userId ?? options.userId,
-      ...(title === undefined ? {} : { title }),
-      ...(before || !createdAt ? {} : { createdAt }),
-    }
-    items.push({
-      kind: 'conversation',
-      tenant: null,
-      place,
-      size: 200,
-      input: conversation,
-      ...(before ? { repeat: true } : {}),
-    })
+  const message = { ...place, id: input.id }
+  const items: ImportItem[] = [{ kind: 'message', tenant: null, place: message, size, conversationId, userId, input }]
+  if (before && (title === undefined || entry.titled)) return items
+  entry.titled = title !== undefined
+  const conversation = {
+    id: conversationId,
+    userId: userId ?? options.userId,
+    ...(title === undefined ? {} : { title }),
+    ...(before || !createdAt ? {} : { createdAt }),
   }
-  items.push({ kind: 'message', tenant: null, place: { ...place, id: input.id }, size, conversationId, userId, input })
-  return items
+  const repeat = before !== undefined
+  return [{ kind: 'conversation', tenant: null, place, size: 200, input: conversation, repeat }, ...items]
 }
 
 function madeId(conversationId: string, ordinal: number, { role, content, parts }: JsonObject): string {

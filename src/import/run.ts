@@ -83,8 +83,8 @@ class ImportRun {
   readonly #totalBytes: number
 
   constructor(readonly options: ImportOptions) {
-    const { sources, memory, checks, overwrite = false, dryRun = false, onFinding = () => {} } = options
-    this.writer = new ImportWriter({ memory, checks, overwrite, dryRun, onFinding })
+    const { sources, memory, checks, overwrite = false, dryRun = false, onFinding = () => {}, signal } = options
+    this.writer = new ImportWriter({ memory, checks, overwrite, dryRun, onFinding, signal })
     // An archive is read twice: once to see that it is whole.
     this.#totalBytes = sources.reduce((sum, s) => sum + s.bytes * (s.format === 'archive' ? 2 : 1), 0)
   }

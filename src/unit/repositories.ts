@@ -6,6 +6,7 @@ import { UnsupportedError, ValidationError } from '../errors.js'
 import { checkNames } from '../model/page-options.js'
 import { checkId } from '../model/parse.js'
 import { fingerprintOf, keysOf, readAgain, runOperation } from './operation.js'
+import { snapshot } from './snapshot.js'
 import { type StoredRepositories, VERBS, type Verb } from './verbs.js'
 
 /** How a verb gets its turn: on the store, or inside a unit. */
@@ -34,15 +35,6 @@ function methodOf(scope: BackendScope, repository: keyof StoredRepositories, ver
   return found[verb]
 }
 
-// An argument that is looked at later must not change until then.
-function frozen(args: unknown[]): unknown[] {
-  try {
-    return structuredClone(args)
-  } catch {
-    return args
-  }
-}
-
 /** Takes the operation id out of the options; the repository does not see it. */
 function splitOperation(args: unknown[], verb: Verb): string | undefined {
   if (verb.options === undefined) return undefined
@@ -63,7 +55,7 @@ function makeVerb(turn: Turn, repository: keyof StoredRepositories, name: string
     return answer
   }
   return async (...given) => {
-    const args = turn.waits ? frozen(given) : given
+    const args = turn.waits ? (snapshot(given) as unknown[]) : given
     const operationId = splitOperation(args, verb)
     if (operationId === undefined)
       return wrote(await turn.call((scope) => methodOf(scope, repository, name).apply(scope[repository], args)))

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import {
   BrunoMemoryError,
   ConfigurationError,
@@ -16,10 +15,7 @@ interface Queryable {
   unsafe(text: string): PromiseLike<unknown>
 }
 
-/**
- * The part of a postgres.js client that migrations use. One connection is enough, and safest. After a ConnectionError
- * take a new client: postgres.js does not always bring the old one back.
- */
+/** The part of a postgres.js client that migrations use. One connection is enough, and safest. */
 export interface PostgresqlMigrationClient extends Queryable {
   begin(work: (tx: Queryable) => Promise<void>): PromiseLike<unknown>
 }
@@ -103,27 +99,16 @@ async function apply(
 }
 
 /**
- * When the connection breaks between two statements, postgres.js rejects `begin` at once, but runs the callback's next
- * statement, and the ROLLBACK after it, on a new connection: inside whatever transaction is there by then. So the handle
- * is dead from then on, and the callback's end is waited for.
+ * When the connection breaks between two statements, postgres.js rejects `begin`, but runs the callback's next statement,
+ * and the ROLLBACK after it, on a new connection: inside whatever transaction is there by then. So the callback goes no
+ * further: neither a statement nor its end reaches postgres.js again.
  */
 async function transaction(sql: PostgresqlMigrationClient, work: (tx: Queryable) => Promise<void>): Promise<void> {
   let open = true
-  let running: Promise<void> = Promise.resolve()
-  const unsafe = (tx: Queryable) => async (text: string) => {
-    if (!open) throw new ConnectionError('the connection to PostgreSQL broke inside a transaction')
-    return tx.unsafe(text)
-  }
   try {
-    await sql.begin((tx) => {
-      running = work({ unsafe: unsafe(tx) })
-      return running
-    })
-  } catch (error) {
+    await sql.begin((tx) => work({ unsafe: async (text) => (open ? tx.unsafe(text) : new Promise<never>(() => {})) }))
+  } finally {
     open = false
-    await running.catch(() => {})
-    await setImmediate()
-    throw error
   }
 }
 
@@ -193,26 +178,26 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+// SQLSTATEs of class 08, 53 and 57P, and what Node's sockets and postgres.js answer when the line is down.
+const unreachable = /^(08|53|57P|CONNECT|E[A-Z]+$)/
+const sqlState = /^[0-9A-Z]{5}$/
+
 /** By the engine's code; its message may quote what is stored, so that only the code is told. */
 function failure(cause: unknown, migration?: BundledMigration, statement = 0): unknown {
   const code = codeOf(cause)
-  if (cause instanceof BrunoMemoryError || code === '') return cause
+  if (cause instanceof BrunoMemoryError) return cause
   const during = migration ? `migration ${migration.tag} is taken back: ` : ''
+  if (unreachable.test(code)) return new ConnectionError(`${during}PostgreSQL cannot be reached (${code})`, { cause })
+  if (!sqlState.test(code)) return cause
+  if (code.startsWith('28')) return refusal('PostgreSQL refuses the user or the password', cause)
+  if (code === '3D000') return refusal('the database named in the URL does not exist: create it first', cause)
   if (code === '55P03') return new TimeoutError(`${during}another session keeps its lock`, { cause })
-  if (code === '42501')
-    return new MigrationError(`${during}the database role may not do it (42501)`, migration?.tag, { cause })
-  if (code === '3D000')
-    return new ConnectionError('the database named in the URL does not exist: create it first', {
-      cause,
-      retryable: false,
-    })
-  if (code.startsWith('28'))
-    return new ConnectionError('PostgreSQL refuses the user or the password', { cause, retryable: false })
   if (code === '25006') return new StorageError(`${during}the database is read-only`, { cause })
-  // SQLSTATEs of class 08 and 57P, and what Node's sockets and postgres.js answer when the line is down.
-  if (/^(08|57P|E[A-Z]+$|CONNECT)/.test(code))
-    return new ConnectionError(`${during}PostgreSQL cannot be reached (${code})`, { cause })
-  if (!migration) return new StorageError(`PostgreSQL refused to read the schema (${code})`, { cause })
-  const at = statement > 0 ? `statement ${statement} failed` : 'it failed'
-  return new MigrationError(`${during}${at} (${code})`, migration.tag, { cause })
+  if (!migration) return new StorageError(`the schema in PostgreSQL cannot be read (${code})`, { cause })
+  const at =
+    code === '42501' ? 'the database role may not do it' : statement > 0 ? `statement ${statement} failed` : 'it failed'
+  // Class 40: a deadlock with the application's own work.
+  return new MigrationError(`${during}${at} (${code})`, migration.tag, { cause, retryable: code.startsWith('40') })
 }
+
+const refusal = (message: string, cause: unknown) => new ConnectionError(message, { cause, retryable: false })

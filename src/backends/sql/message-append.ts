@@ -87,7 +87,7 @@ export async function checkParents(
   const earlier = new Set<string>()
   for (const message of batch) {
     const { id, parentId } = message
-    if (parentId !== null && !earlier.has(parentId) && !found.has(parentId))
+    if (parentId !== null && (parentId === id || !(earlier.has(parentId) || found.has(parentId))))
       throw new ValidationError(`messages[${given.indexOf(message)}].parentId`, 'names no message of this conversation')
     earlier.add(id)
   }
@@ -100,13 +100,16 @@ export async function appendMessages(
   conversationId: string,
   batch: readonly MessageDraft[],
   options: Pick<AppendOptions, 'userId'>,
-  given: readonly MessageDraft[] = batch,
 ): Promise<void> {
   const last = await advance(context, session, conversationId, batch.length, options)
   batch.forEach((message, i) => {
     message.position = last + i + 1
   })
-  await checkParents(context, session, batch, given)
+  await checkParents(context, session, batch)
+  await insertMessages(context, session, batch)
+}
+
+async function insertMessages(context: SqlContext, session: SqlSession, batch: readonly MessageDraft[]): Promise<void> {
   await context.engine.insert(
     session,
     'messages',
@@ -126,13 +129,20 @@ export async function upsertMessages(
   const s = messageStatements(context.engine)
   const { tenantId } = context
   const ids = context.engine.conditions.texts(batch.map((message) => message.id))
+  // First of all: messages of a conversation that has expired are gone with it.
+  await advance(context, session, conversationId, 0, options)
   const existing = new Set((await session.all(s.existing, { tenantId, conversationId, ids })).map((row) => row.id))
   const unique = new Map(batch.map((message) => [message.id, message]))
-  const added = [...unique.values()].filter((message) => !existing.has(message.id))
-  await appendMessages(context, session, conversationId, added, options, batch)
+  const all = [...unique.values()]
+  const added = all.filter((message) => !existing.has(message.id))
+  const replaced = all.filter((message) => existing.has(message.id))
+  const last = await advance(context, session, conversationId, added.length, options)
+  await checkParents(context, session, all, batch)
+  added.forEach((message, i) => {
+    message.position = last + i + 1
+  })
+  await insertMessages(context, session, added)
   const stored = new Map(added.map((message) => [message.id, toMessage(message)]))
-  const replaced = [...unique.values()].filter((message) => existing.has(message.id))
-  await checkParents(context, session, replaced, batch)
   for (const message of replaced) {
     const [before] = await session.all(s.lock, { tenantId, conversationId, id: message.id, now: now(context) })
     if (!before) throw missing('message')

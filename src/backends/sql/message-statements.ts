@@ -17,6 +17,22 @@ const PATCHED = [
   'updatedAt',
   'version',
 ]
+/** What a branch keeps of a message, but for its parent. */
+const COPIED = [
+  'id',
+  'position',
+  'role',
+  'type',
+  'content',
+  'parts',
+  'name',
+  'toolCallId',
+  'status',
+  'metadata',
+  'searchText',
+  'createdAt',
+  'updatedAt',
+] as const
 const REPLACED = ['parentId', 'role', ...PATCHED]
 
 export const messageStatements = perEngine((engine) => {
@@ -86,28 +102,13 @@ export const messageStatements = perEngine((engine) => {
     clear: flags.map((keep) => engine.command(() => sql`delete from ${m} where ${cleared(keep)}`)),
     orphanCleared: flags.map((keep) => engine.command(() => orphan(cleared(keep)))),
     copy: engine.command(() => {
-      const kept = [
-        'id',
-        'position',
-        'parentId',
-        'role',
-        'type',
-        'content',
-        'parts',
-        'name',
-        'toolCallId',
-        'status',
-        'metadata',
-        'searchText',
-        'createdAt',
-        'updatedAt',
-      ] as const
-      const columns = sql.join(
-        kept.map((key) => bare(m[key])),
-        sql`, `,
-      )
+      const columns = sql.join([...COPIED.map((key) => bare(m[key])), bare(m.parentId)], sql`, `)
+      // A parent behind the cut is not copied: the reply stands without one.
+      const parent = sql`(select p.id from ${m} as p where p.tenant_id = ${m.tenantId}
+        and p.conversation_id = ${m.conversationId} and p.id = ${m.parentId} and p.position <= ${value('position')})`
+      const values = sql.join([...COPIED.map((key) => sql`${m[key]}`), parent], sql`, `)
       return sql`insert into ${m} (tenant_id, conversation_id, ${columns}, version, revision)
-        select ${m.tenantId}, ${value('newId')}, ${columns}, 1, ${engine.revision} from ${m}
+        select ${m.tenantId}, ${value('newId')}, ${values}, 1, ${engine.revision} from ${m}
         where ${inConversation} and ${m.position} <= ${value('position')} order by ${m.position}`
     }),
     settleBranch: engine.command(

@@ -31,6 +31,10 @@ const statements = perEngine((engine) => {
       { id: c.id },
       () => sql`select ${c.id} from ${c} where ${due(c)} order by ${c.expiresAt} limit ${value('limit')}`,
     ),
+    stillDue: engine.statement(
+      { id: c.id },
+      () => sql`select ${c.id} from ${c} where ${due(c)} and ${c.id} = ${value('id')} ${engine.forUpdate}`,
+    ),
     messages: engine.command(
       () => sql`delete from ${m} where ${tenantIs(m.tenantId)} and ${m.conversationId} = ${value('id')} and ${m.position} in
         (select ${m.position} from ${m} where ${tenantIs(m.tenantId)} and ${m.conversationId} = ${value('id')} order by ${m.position} limit ${value('limit')})`,
@@ -80,15 +84,25 @@ async function purgeConversations(
   const at = now(context)
   let conversations = 0
   let messages = 0
+  // Between two parts somebody may have begun the conversation again, under the same id: then it is another one.
+  const whileDue = (id: string, work: (session: SqlSession) => Promise<number>) => async (session: SqlSession) =>
+    (await session.all(s.stillDue, { tenantId, id, now: at })).length > 0 ? work(session) : 0
   for (;;) {
     const due = await runner.read(async (session) =>
       session.all(s.dueConversations, { tenantId, now: at, limit: batch }),
     )
     for (const { id } of due) {
       // A long conversation goes in parts: nobody can see it any more, and no writer waits for all of it.
-      messages += await drain(runner, batch, async (session) => session.run(s.messages, { tenantId, id, limit: batch }))
-      messages += await runner.write((session) => deleteConversations(context, session, [id]))
-      conversations++
+      messages += await drain(
+        runner,
+        batch,
+        whileDue(id, async (session) => session.run(s.messages, { tenantId, id, limit: batch })),
+      )
+      const rest = await runner.write(
+        whileDue(id, async (session) => 1 + (await deleteConversations(context, session, [id]))),
+      )
+      if (rest > 0) conversations++
+      messages += Math.max(0, rest - 1)
     }
     if (due.length < batch) return { conversations, messages }
   }

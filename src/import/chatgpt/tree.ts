@@ -45,46 +45,63 @@ function pathTo(nodes: ReadonlyMap<string, Node>, current: string): Node[] {
  * leaves another goes on with the newest answer at each fork, as the screen does.
  */
 export function branchesOf(nodes: ReadonlyMap<string, Node>, currentNode: string | null): Branch[] {
-  const children = childrenOf(nodes)
-  const taken = new Set<string>()
-  const branches: Branch[] = []
-  const add = (run: Node[]): void => {
-    for (const node of run) taken.add(node.id)
-    const [first] = run
-    if (first) branches.push({ nodes: run, from: first.parent })
+  const walk = new Walk(nodes)
+  if (currentNode !== null) walk.add(pathTo(nodes, currentNode))
+  // Without a current node the newest run from the first root is what was last on the screen.
+  else for (const root of walk.roots.slice(0, 1)) walk.add(walk.runFrom(root))
+  for (const root of walk.roots) walk.from(root)
+  // What no root reaches hangs in a circle: it is kept all the same.
+  for (const node of nodes.values()) walk.from(node)
+  return walk.branches
+}
+
+class Walk {
+  readonly branches: Branch[] = []
+  readonly #children: ReadonlyMap<string | null, readonly Node[]>
+  readonly #taken = new Set<string>()
+  /** Nodes of finished runs, whose other children begin runs of their own. */
+  readonly #pending: Node[] = []
+  #next = 0
+
+  constructor(nodes: ReadonlyMap<string, Node>) {
+    this.#children = childrenOf(nodes)
   }
-  const runFrom = (start: Node): Node[] => {
+
+  get roots(): readonly Node[] {
+    return this.#children.get(null) ?? []
+  }
+
+  add(run: readonly Node[]): void {
+    for (const node of run) this.#taken.add(node.id)
+    const [first] = run
+    if (first) this.branches.push({ nodes: run, from: first.parent })
+    for (const node of run) this.#pending.push(node)
+  }
+
+  /** Down from a node to a leaf, over what no other run has. */
+  runFrom(start: Node): Node[] {
     const run: Node[] = []
     const inRun = new Set<string>()
     for (let node: Node | undefined = start; node && !inRun.has(node.id); ) {
       run.push(node)
       inRun.add(node.id)
-      node = children.get(node.id)?.findLast((child) => !taken.has(child.id))
+      node = this.#children.get(node.id)?.findLast((child) => !this.#taken.has(child.id))
     }
     return run
   }
-  if (currentNode !== null) add(pathTo(nodes, currentNode))
-  // Without a current node the newest run from the first root is what was last on the screen.
-  else for (const root of (children.get(null) ?? []).slice(0, 1)) add(runFrom(root))
-  const pending: Node[] = [...(branches[0]?.nodes ?? []), ...(children.get(null) ?? [])]
-  let next = 0
-  const grow = (): void => {
-    for (; next < pending.length; next++) {
-      const node = pending[next] as Node
-      for (const start of [...(taken.has(node.id) ? [] : [node]), ...(children.get(node.id) ?? [])]) {
-        if (taken.has(start.id)) continue
-        const run = runFrom(start)
-        add(run)
-        pending.push(...run)
-      }
+
+  /** The runs that leave those so far, then one from this node and those that leave it. */
+  from(node: Node): void {
+    this.#grow()
+    if (this.#taken.has(node.id)) return
+    this.add(this.runFrom(node))
+    this.#grow()
+  }
+
+  #grow(): void {
+    for (; this.#next < this.#pending.length; this.#next++) {
+      const { id } = this.#pending[this.#next] as Node
+      for (const child of this.#children.get(id) ?? []) if (!this.#taken.has(child.id)) this.add(this.runFrom(child))
     }
   }
-  grow()
-  // What no root reaches hangs in a circle: it is kept all the same.
-  for (const node of nodes.values())
-    if (!taken.has(node.id)) {
-      pending.push(node)
-      grow()
-    }
-  return branches
 }

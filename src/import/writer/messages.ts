@@ -19,14 +19,15 @@ export class ConversationWriter {
   async write(items: readonly MessageItem[]): Promise<void> {
     const missing = new Map<string, MessageItem>()
     const present: [MessageItem, StoredMessage][] = []
-    const known = new Map<string, StoredMessage>()
+    const known = new Map<string, StoredMessage | MessageItem>()
     for (const item of items)
       try {
         if (!this.#isOwn(item)) continue
         const { id } = item.input
-        const stored = known.get(id) ?? (await this.#stored(id))
         // The same id again in this batch is held against what stands by then.
-        known.set(id, stored ?? asStored(item))
+        const earlier = known.get(id)
+        const stored = earlier ? asStored(earlier) : await this.#stored(id)
+        known.set(id, stored ?? item)
         if (stored) present.push([item, stored])
         else missing.set(id, item)
       } catch (error) {
@@ -173,7 +174,5 @@ export class ConversationWriter {
   }
 }
 
-const asStored = ({ input }: MessageItem): StoredMessage => ({
-  says: messageSays(input),
-  parentId: input.parentId ?? null,
-})
+const asStored = (known: MessageItem | StoredMessage): StoredMessage =>
+  'says' in known ? known : { says: messageSays(known.input), parentId: known.input.parentId ?? null }

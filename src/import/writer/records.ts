@@ -1,6 +1,6 @@
 import type { UnitOfWork } from '../../contract/memory.js'
 import type { Repositories } from '../../contract/repositories.js'
-import { ConflictError, ValidationError } from '../../errors.js'
+import { ConflictError, NotFoundError, ValidationError } from '../../errors.js'
 import type { Document, MemoryEntry } from '../../model/records.js'
 import type { ItemOf } from '../types.js'
 import { difference, patchOf } from './compare.js'
@@ -115,7 +115,7 @@ async function sorted<I extends GroupedItem>(
       if (items[0]) target.tally.count(items[0].kind, 'imported', items.length)
       return { fresh: [], replacing: [] }
     } catch (error) {
-      if (!(error instanceof ConflictError || error instanceof ValidationError)) throw error
+      if (!isAboutRecord(error)) throw error
     }
   const fresh = new Map<string, I>()
   const replacing: I[] = []
@@ -136,6 +136,9 @@ async function sorted<I extends GroupedItem>(
   return { fresh: [...fresh.values()], replacing }
 }
 
+const isAboutRecord = (error: unknown): boolean =>
+  error instanceof ConflictError || error instanceof ValidationError || error instanceof NotFoundError
+
 async function putGroup<I extends GroupedItem>(
   target: Target,
   items: readonly I[],
@@ -148,9 +151,14 @@ async function putGroup<I extends GroupedItem>(
       await put(rest)
       return target.tally.count(rest[0].kind, outcome, rest.length)
     } catch (error) {
+      if (!isAboutRecord(error)) throw error
       const index = error instanceof ValidationError ? indexOf(error) : null
       const item = rest.length === 1 ? rest[0] : index === null ? undefined : rest[index]
-      if (!item) throw error
+      // Which one it is about is not said: each is tried alone.
+      if (!item) {
+        for (const one of rest) await putGroup(target, [one], outcome, put)
+        return
+      }
       target.refuseFor(item, error)
       rest = rest.filter((other) => other !== item)
     }

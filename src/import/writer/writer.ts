@@ -10,6 +10,8 @@ export interface WriterOptions extends ApplyOptions {
   /** The memory of a tenant (null: the one the import is for); null in a dry run where there is no store yet. */
   readonly memory: (tenant: string | null) => TenantMemory | null
   readonly onFinding: (finding: Finding) => void
+  /** Aborted: nothing more is begun after the batch under way. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const BATCH_RECORDS = 1000
@@ -30,6 +32,8 @@ export class ImportWriter {
 
   async add(items: readonly ImportItem[]): Promise<void> {
     for (const item of items) {
+      // One conversation may take many batches.
+      if (this.options.signal?.aborted) return
       if (isLeftOut(item)) {
         const one = new Tally()
         one.leaveOut(item)
