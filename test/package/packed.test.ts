@@ -85,7 +85,9 @@ describe('the packed package', () => {
   it('runs its command line', () => {
     const cli = join(project, 'node_modules', 'bruno-memory', 'dist', 'cli.mjs')
     expect(execFileSync(process.execPath, [cli, '--version'], { encoding: 'utf8' }).trim()).toBe('0.1.0')
-    expect(execFileSync(process.execPath, [cli, '--help'], { encoding: 'utf8' })).toMatch(/import[^]*search[^]*migrate/)
+    expect(execFileSync(process.execPath, [cli, '--help'], { encoding: 'utf8' })).toMatch(
+      /import[\s\S]*search[\s\S]*migrate/,
+    )
   })
 
   it('migrates by drizzle-kit from where it is installed', () => {
@@ -106,10 +108,10 @@ describe('the packed package', () => {
 
   it('does what the README says, as pasted', () => {
     const readme = readFileSync(join(root, 'README.md'), 'utf8')
-    const blocks = [...readme.matchAll(/```ts\n([^]*?)```/g)].map((match) => match[1] as string)
+    const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] as string)
     expect(blocks.length).toBeGreaterThanOrEqual(2)
     const outputs = blocks.map((block) => run('block.mjs', block))
-    expect(outputs[0]).toMatch(/I moved to Lisbon in May[^]*How is the new flat/)
+    expect(outputs[0]).toMatch(/I moved to Lisbon in May[\s\S]*How is the new flat/)
     expect(outputs[1]).toBe('lives in Lisbon\n')
     expect(readdirSync(project).length).toBeGreaterThan(3)
   })
