@@ -6,7 +6,7 @@ import type { ArchiveEntry } from '../archive/record.js'
 import { recordsOf, type SourceOptions } from '../archive/source.js'
 import { type WriteReport, writeArchive } from '../archive/write.js'
 import type { Memory } from '../contract/memory.js'
-import { ConfigurationError, NotFoundError } from '../errors.js'
+import { ConfigurationError, NotFoundError, StorageError } from '../errors.js'
 import { checkId } from '../model/parse.js'
 import { bytes, duration, number, plural } from './format.js'
 import { INTERRUPTED, onInterrupt } from './interrupt.js'
@@ -120,10 +120,14 @@ async function write(
 /** Standard output stays open: other things may still be printed. */
 async function toStdout<T>(io: CliIo, fill: (into: Writable) => Promise<T>): Promise<T> {
   const through = new PassThrough()
-  const flowing = finished(through)
+  // `export - | head`: without a listener the error would end the process with a stack.
+  const gone = (): void => {
+    through.destroy(new StorageError('standard output was closed before the archive was whole'))
+  }
+  io.stdout.once('error', gone)
   through.pipe(io.stdout, { end: false })
-  const result = await fill(through)
-  await flowing
+  const [result] = await Promise.all([fill(through), finished(through)])
+  io.stdout.off('error', gone)
   return result
 }
 
