@@ -19,8 +19,11 @@ function pathOf(issue: Issue, root: string): string {
 /** ", did you mean x?" for a name that is nearly a known one. */
 export function suggestion(name: string, known: readonly string[]): string {
   if (known.length === 0) return ''
-  const nearest = closest(name, [...known])
-  return distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3)) ? `, did you mean "${nearest}"?` : ''
+  const lower = name.toLowerCase()
+  const nearest = known.find((each) => each.toLowerCase() === lower) ?? closest(name, [...known])
+  return distance(lower, nearest.toLowerCase()) <= Math.max(2, Math.floor(name.length / 3))
+    ? `, did you mean "${nearest}"?`
+    : ''
 }
 
 // Valibot's own messages quote what was received, which may be content: only its `expected` is used.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { BackendScope, UnitScope } from '../contract/backend.js'
 import type { OperationReceipt } from '../contract/memory.js'
-import { ConflictError, UnsupportedError } from '../errors.js'
+import { ConflictError, StorageError, UnsupportedError } from '../errors.js'
 import { canonicalJson } from '../model/canonical.js'
 import type { RecordKind } from '../model/records.js'
 import { decodeResult, encode, encodeResult } from './encode.js'
@@ -61,6 +61,15 @@ export interface Operation<T> {
   readonly repeat: (receipt: OperationReceipt) => Promise<T> | T
 }
 
+// A JSON error quotes the text: it must not become the cause.
+function resultOf(text: string): unknown {
+  try {
+    return decodeResult(text)
+  } catch {
+    throw new StorageError('the stored result of this operation cannot be read')
+  }
+}
+
 /** Runs an operation once: the id is claimed first, so that a concurrent repetition waits and then answers the same. */
 export async function runOperation<T>(scope: UnitScope, operation: Operation<T>): Promise<T> {
   const { operationId, fingerprint } = operation
@@ -70,7 +79,7 @@ export async function runOperation<T>(scope: UnitScope, operation: Operation<T>)
   if (stored) {
     if (stored.fingerprint !== fingerprint)
       throw new ConflictError('this operationId was used for something else: the fingerprint differs')
-    if (stored.result !== null) return decodeResult(stored.result) as T
+    if (stored.result !== null) return resultOf(stored.result) as T
     return operation.repeat({ operationId, records: stored.records })
   }
   const result = await operation.run()

@@ -117,7 +117,7 @@ export interface FilterSql {
 }
 
 /** The filter as SQL conditions over placeholders, with their values. */
-export function filterSql(engine: SqlEngine, kind: SearchKind, filter: Filter): FilterSql {
+export function filterSql(engine: SqlEngine, kind: SearchKind, filter: Filter, backward = false): FilterSql {
   const { messages, memories, documents, conversations } = engine.tables
   const table = { message: messages, memory: memories, document: documents }[kind]
   const { among, tags, texts, metadata } = engine.conditions
@@ -132,7 +132,8 @@ export function filterSql(engine: SqlEngine, kind: SearchKind, filter: Filter): 
     category: () => compare(memories.category, '=', 'category'),
     from: () => compare(table.createdAt, '>=', 'from'),
     to: () => compare(table.createdAt, '<', 'to'),
-    minImportance: () => compare(memories.importance, '>=', 'minImportance'),
+    // Read backward from a cursor, an index would start at this bound instead of at the cursor: the sign hides it.
+    minImportance: () => sql`${sql.raw(backward ? '+' : '')}${compare(memories.importance, '>=', 'minImportance')}`,
     minConfidence: () => compare(memories.confidence, '>=', 'minConfidence'),
     roles: () => among(sql`${messages.role}`, 'roles'),
     types: () => among(sql`${memories.type}`, 'types'),

@@ -136,9 +136,9 @@ async function insert(
 export function sqlMemories(context: SqlContext): Plain<MemoryRepository> {
   const { runner, tenantId, engine, checks } = context
   const s = statements(engine)
-  const checked = (filter: MemoryFilter): FilterSql => {
+  const checked = (filter: MemoryFilter, backward = false): FilterSql => {
     checkFilter(filter)
-    return filterSql(engine, 'memory', filter)
+    return filterSql(engine, 'memory', filter, backward)
   }
   const page = async (session: SqlSession, options: MemoryListOptions, filter: FilterSql) => {
     const { before: _b, after: _a, limit: _l, ...rest } = options
@@ -207,7 +207,7 @@ export function sqlMemories(context: SqlContext): Plain<MemoryRepository> {
     },
     async list(options: MemoryListOptions = {}) {
       checkNames(options, ['before', 'after', 'limit', ...MEMORY_FILTERS])
-      const filter = checked(options)
+      const filter = checked(options, options.before !== undefined)
       pageWindow(options)
       return runner.read((session) => page(session, options, filter))
     },

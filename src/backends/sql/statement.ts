@@ -36,7 +36,23 @@ interface Slot {
 interface Cell {
   readonly key: string
   readonly decode: ((value: unknown) => unknown) | null
+  /** What a value that needs no decoding must be, whoever wrote it. */
+  readonly type: string
+  /** The same for a decoded one. */
+  readonly valid: (value: unknown) => boolean
 }
+
+const isText = (value: unknown): boolean => typeof value === 'string'
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isInstant = (value: unknown): boolean => !Number.isNaN((value as Date).getTime())
+const JSON_SHAPES: Readonly<Record<string, Cell['valid']>> = {
+  tags: isTexts,
+  relatedIds: isTexts,
+  parts: Array.isArray,
+  records: Array.isArray,
+}
+const anything = (): boolean => true
 
 /** SQL text made once, with the way in for its values and the way out for its rows. */
 export interface Statement<R> {
@@ -67,9 +83,11 @@ function slotOf(param: unknown): Slot {
 }
 
 function cellOf([key, source]: [string, Selection[string]]): Cell {
-  if (!is(source, Column)) return { key, decode: (source as Computed<unknown>).decode }
-  const own = source.mapFromDriverValue
-  return { key, decode: own === Column.prototype.mapFromDriverValue ? null : own.bind(source) }
+  if (!is(source, Column)) return { key, decode: (source as Computed<unknown>).decode, type: '', valid: anything }
+  const { dataType, mapFromDriverValue: own } = source
+  const decode = own === Column.prototype.mapFromDriverValue ? null : own.bind(source)
+  const valid = dataType === 'json' ? (JSON_SHAPES[key] ?? isObject) : dataType === 'date' ? isInstant : anything
+  return { key, decode, type: dataType, valid }
 }
 
 function decodeRow<R>(cells: readonly Cell[], row: readonly unknown[]): R {
@@ -77,18 +95,20 @@ function decodeRow<R>(cells: readonly Cell[], row: readonly unknown[]): R {
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i] as Cell
     const value = row[i]
-    record[cell.key] = value === null || cell.decode === null ? value : decodeCell(cell, value)
+    record[cell.key] =
+      value === null || (cell.decode === null && typeof value === cell.type) ? value : decodeCell(cell, value)
   }
   return record as R
 }
 
 function decodeCell(cell: Cell, value: unknown): unknown {
   try {
-    return cell.decode?.(value)
+    const decoded = cell.decode?.(value)
+    if (decoded !== undefined && cell.valid(decoded)) return decoded
   } catch {
     // A JSON error quotes the text: it must not become the cause.
-    throw new StorageError(`the stored value of "${cell.key}" cannot be read`)
   }
+  throw new StorageError(`the stored value of "${cell.key}" cannot be read`)
 }
 
 function bindValues(slots: readonly Slot[], values: Values, revision: number | undefined): unknown[] {

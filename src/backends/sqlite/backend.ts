@@ -14,7 +14,7 @@ import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { sqliteEngine } from './engine.js'
 import { WriteGate } from './gate.js'
 import { sqliteMigrationTarget } from './migration.js'
-import { isPrivate, openReader, openWriter } from './open.js'
+import { isPrivate, named, openReader, openWriter } from './open.js'
 import { SqliteSession } from './session.js'
 
 /** The options with everything decided. */
@@ -43,15 +43,15 @@ export class SqliteBackend implements Backend {
   ) {}
 
   async open(): Promise<void> {
-    const { busyTimeout = 5000, writeTimeout = 30_000, clock, databasePath, durability } = this.settings
-    const options = { databasePath, durability, busyTimeout, clock }
+    const { busyTimeout = 5000, writeTimeout = 30_000, databasePath, durability } = this.settings
+    const options = { databasePath, durability, busyTimeout }
     const analyzer = await createAnalyzer(this.capabilities.textSearch ? (this.settings.language ?? 'english') : null)
     const writer = await openWriter(options)
     let reader: Database.Database | null = null
     try {
       await this.#migrate(writer)
       reader = isPrivate(databasePath) ? null : await openReader(options)
-      const gate = new WriteGate(new SqliteSession(writer, 'write'), { busyTimeout, writeTimeout, clock })
+      const gate = new WriteGate(new SqliteSession(writer, 'write'), { busyTimeout, writeTimeout })
       const store = this.#store(analyzer)
       const runner = makeRunner(gate, reader, writer)
       await checkAnalyzer(store, runner)
@@ -59,7 +59,7 @@ export class SqliteBackend implements Backend {
     } catch (error) {
       reader?.close()
       writer.close()
-      throw error
+      throw named(databasePath, error)
     }
   }
 

@@ -40,5 +40,7 @@ export function translateError(error: unknown): Error {
     return new ConnectionError(`the database file cannot be opened (${code})`, { ...options, retryable: false })
   if (code === 'SQLITE_NOMEM' || code === 'SQLITE_TOOBIG')
     return new OverloadedError(`SQLite refused the size of this call (${code})`, { ...options, retryable: false })
+  if (code.startsWith('SQLITE_IOERR'))
+    return new StorageError(`the disk refused to read or write the database (${code})`, { ...options, retryable: true })
   return new StorageError(`SQLite failed (${code})`, options)
 }

@@ -21,7 +21,6 @@ export interface GateOptions {
   readonly busyTimeout: number
   /** Milliseconds a task waits for a unit of this process. */
   readonly writeTimeout: number
-  readonly clock: () => number
 }
 
 /** More than this in one transaction and the first caller waits too long for the last. */
@@ -34,7 +33,7 @@ const GROUP = 256
 export class WriteGate {
   readonly #queue: Task[] = []
   #draining = false
-  #unitSince: number | null = null
+  #unitRuns = false
 
   constructor(
     readonly session: SqliteSession,
@@ -47,7 +46,7 @@ export class WriteGate {
       const bound = kind === 'unit' ? AsyncResource.bind(work) : work
       const task: Task = { kind, work: bound, resolve: resolve as (value: unknown) => void, reject, timer: null }
       this.#queue.push(task)
-      if (this.#unitSince !== null) this.#startTimer(task)
+      if (this.#unitRuns) this.#startTimer(task)
       if (!this.#draining) {
         this.#draining = true
         // Whatever is submitted in the same turn of the event loop joins the first transaction.
@@ -61,9 +60,11 @@ export class WriteGate {
       const at = this.#queue.indexOf(task)
       if (at < 0) return
       this.#queue.splice(at, 1)
-      const held = this.options.clock() - (this.#unitSince ?? this.options.clock())
+      const { writeTimeout } = this.options
       task.reject(
-        new TimeoutError(`a unit of work has held the write connection for ${held} ms: nothing of this call was begun`),
+        new TimeoutError(
+          `a unit of work holds the write connection; nothing of this call was begun in ${writeTimeout} ms`,
+        ),
       )
     }, this.options.writeTimeout)
   }
@@ -99,8 +100,8 @@ export class WriteGate {
   async #unit({ work, resolve, reject }: Task): Promise<void> {
     try {
       await this.#begin()
-      this.#unitSince = this.options.clock()
-      for (const waiting of this.#queue) this.#startTimer(waiting)
+      this.#unitRuns = true
+      for (const waiting of this.#queue) if (waiting.timer === null) this.#startTimer(waiting)
       const result = await work(this.session)
       this.#commit()
       resolve(result)
@@ -108,7 +109,7 @@ export class WriteGate {
       this.#rollback()
       reject(error)
     } finally {
-      this.#unitSince = null
+      this.#unitRuns = false
     }
   }
 
@@ -153,23 +154,27 @@ export class WriteGate {
 
   // SQLite's own busy handler would block this thread, and with it the unit that it may be waiting for.
   async #begin(): Promise<void> {
-    const deadline = this.options.clock() + this.options.busyTimeout
+    const deadline = performance.now() + this.options.busyTimeout
     for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
       try {
         this.session.begin()
         return
       } catch (error) {
-        if (!isBusy(error) || this.options.clock() >= deadline) throw translateError(error)
+        if (!isBusy(error) || performance.now() >= deadline) throw translateError(error)
       }
       await sleep(wait * (0.5 + Math.random()))
     }
   }
 
   #commit(): void {
+    this.session.checkOpen()
     this.session.exec('commit')
   }
 
+  // Were it to throw, the queue would stop for good; a transaction that stays open refuses whatever comes next.
   #rollback(): void {
-    if (this.session.client.inTransaction) this.session.client.exec('rollback')
+    try {
+      if (this.session.client.inTransaction) this.session.client.exec('rollback')
+    } catch {}
   }
 }

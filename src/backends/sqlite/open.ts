@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Database from 'better-sqlite3'
-import { ConfigurationError, ConnectionError } from '../../errors.js'
+import { ConfigurationError, ConnectionError, StorageError, TimeoutError } from '../../errors.js'
 import type { SqliteOptions } from '../../options.js'
 import { isBusy, translateError } from './errors.js'
 
@@ -33,13 +33,13 @@ async function loadClient(): Promise<typeof Database> {
 const BLOCKING_WAIT = 20
 
 /** Repeats what another process's lock refused, without blocking this thread. */
-export async function untilFree<T>(options: { busyTimeout: number; clock: () => number }, work: () => T): Promise<T> {
-  const deadline = options.clock() + options.busyTimeout
+export async function untilFree<T>(options: { busyTimeout: number }, work: () => T): Promise<T> {
+  const deadline = performance.now() + options.busyTimeout
   for (;;) {
     try {
       return work()
     } catch (error) {
-      if (!isBusy(error) || options.clock() >= deadline) throw translateError(error)
+      if (!isBusy(error) || performance.now() >= deadline) throw translateError(error)
     }
     await sleep(5 + Math.random() * 20)
   }
@@ -47,7 +47,6 @@ export async function untilFree<T>(options: { busyTimeout: number; clock: () => 
 
 export interface OpenOptions extends Pick<SqliteOptions, 'databasePath' | 'durability'> {
   readonly busyTimeout: number
-  readonly clock: () => number
 }
 
 /** The write connection: WAL, foreign keys on, and a commit that waits for the disk as `durability` says. */
@@ -67,7 +66,7 @@ export async function openWriter(options: OpenOptions): Promise<Database.Databas
     return opened
   } catch (error) {
     client?.close()
-    throw named(path, translateError(error))
+    throw named(path, error)
   }
 }
 
@@ -80,13 +79,14 @@ export async function openReader(options: OpenOptions): Promise<Database.Databas
     client.pragma('query_only = ON')
     return client
   } catch (error) {
-    throw named(options.databasePath, translateError(error))
+    throw named(options.databasePath, error)
   }
 }
 
-function named(path: string, error: Error): Error {
-  error.message = `${path}: ${error.message}`
-  return error instanceof ConfigurationError || 'code' in error
-    ? error
-    : new ConnectionError(error.message, { cause: error })
+/** An error of the store with its path in front, if it does not begin with it. */
+export function named(path: string, cause: unknown): Error {
+  const error = translateError(cause)
+  const store = error instanceof StorageError || error instanceof ConnectionError || error instanceof TimeoutError
+  if (store && !error.message.startsWith(path)) error.message = `${path}: ${error.message}`
+  return error
 }

@@ -67,6 +67,8 @@ export class SqliteSession implements SavepointSession {
   }
 
   async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    // Outside a transaction a savepoint would begin one of its own, and its release would commit it.
+    this.checkOpen()
     const name = `unit_${this.#depth++}`
     this.exec(`savepoint ${name}`)
     try {
@@ -112,7 +114,7 @@ export class SqliteSession implements SavepointSession {
 
   // One revision a transaction: nobody sees its rows one by one. It is kept until the counter's row may have changed back.
   #draw(): number {
-    this.#checkOpen()
+    this.checkOpen()
     if (this.#revision !== null) return this.#revision
     const row = this.#text('update bruno_revision set value = value + 1 returning value').get() as
       | { value: number }
@@ -123,13 +125,13 @@ export class SqliteSession implements SavepointSession {
   }
 
   // SQLite ends a transaction by itself on some errors; what follows must not be committed one by one.
-  #checkOpen(): void {
+  checkOpen(): void {
     if (this.access === 'write' && !this.client.inTransaction)
       throw new StorageError('the transaction has ended: nothing of this unit was stored')
   }
 
   #prepare(statement: Statement<unknown>): Prepared {
-    this.#checkOpen()
+    this.checkOpen()
     let prepared = this.#prepared.get(statement)
     if (prepared === undefined) {
       prepared = this.client.prepare(statement.text) as Prepared

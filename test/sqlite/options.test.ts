@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest'
+import { createBackend, listBackends } from '../../src/backend.js'
+import { ConfigurationError } from '../../src/errors.js'
+
+/** What `createBackend` says; it must be a ConfigurationError, before anything is opened. */
+function complaint(name: unknown, options?: unknown): string {
+  try {
+    createBackend(name as string, options as object)
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError)
+    expect(error).toMatchObject({ code: 'configuration', retryable: false })
+    return (error as Error).message
+  }
+  throw new Error('accepted')
+}
+const about = (options: object): string => complaint('sqlite', { databasePath: ':memory:', ...options })
+
+describe('options', () => {
+  test.each([
+    ['databasepath', 'databasePath'],
+    ['enableFTS', 'enableFts'],
+    ['durabilty', 'durability'],
+    ['busyTimout', 'busyTimeout'],
+    ['writeTimeOut', 'writeTimeout'],
+    ['langauge', 'language'],
+    ['migrat', 'migrate'],
+  ])('an unknown name %s is answered with the nearest known one, %s', (wrong, right) => {
+    expect(about({ [wrong]: 1 })).toBe(`option ${wrong}: is not a known field, did you mean "${right}"?`)
+  })
+
+  test('a name that is like none is refused without a guess', () => {
+    expect(about({ poolSize: 3 })).toBe('option poolSize: is not a known field')
+    expect(about({ limits: { contents: 5 } })).toContain('limits.contents')
+  })
+
+  test.each<[string, object]>([
+    ['databasePath', { databasePath: 7 }],
+    ['databasePath', { databasePath: '' }],
+    ['databasePath', { databasePath: 'a\0b' }],
+    ['databasePath', { databasePath: undefined }],
+    ['enableFts', { enableFts: 'yes' }],
+    ['durability', { durability: 'forever' }],
+    ['migrate', { migrate: true }],
+    ['busyTimeout', { busyTimeout: -1 }],
+    ['busyTimeout', { busyTimeout: Number.NaN }],
+    ['busyTimeout', { busyTimeout: '100' }],
+    ['writeTimeout', { writeTimeout: 0 }],
+    ['tenancy', { tenancy: 'none' }],
+    ['language', { language: 3 }],
+    ['clock', { clock: 12 }],
+    ['newId', { newId: 'uuid' }],
+    ['limits', { limits: 5 }],
+    ['limits.content', { limits: { content: 0 } }],
+  ])('a wrong %s is refused by its name: %o', (name, options) => {
+    expect(about(options)).toMatch(new RegExp(`^${name}: `))
+  })
+
+  test.each([null, 5, 'text', [], () => ({})])('%o are no options', (options) => {
+    expect(complaint('sqlite', options)).not.toBe('')
+  })
+
+  test('an unknown language is answered with those that are known', async () => {
+    const memory = createBackend('sqlite', { databasePath: ':memory:', language: 'englsh' })
+    await expect(memory.connect()).rejects.toThrow(/option language: "englsh" is not known, did you mean "english"\?/)
+    await memory.close()
+  })
+})
+
+describe('backends and URLs', () => {
+  test.each([
+    ['sqllite', 'sqlite'],
+    ['sqlit:./x.db', 'sqlite'],
+  ])('%s is answered with the nearest known name', (name, nearest) => {
+    expect(complaint(name)).toContain(`did you mean "${nearest}"?`)
+  })
+
+  test.each(['oracle://host/db', 'memcached', '', ' ', '://', '/tmp', './x.db'])(
+    '"%s" is told what is known',
+    (name) => {
+      expect(complaint(name)).toContain(`known are ${listBackends().join(', ')}`)
+    },
+  )
+
+  test.each([undefined, null, 5, {}, ['sqlite']])('%o is no name', (name) => {
+    expect(complaint(name)).toBe('the backend must be given by a name or a URL')
+  })
+
+  test('a password in a URL is not repeated', () => {
+    expect(complaint('mysql://ada:SECRET@host/db')).not.toContain('SECRET')
+  })
+})

@@ -1,0 +1,191 @@
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+import { type Import, importsOf, type SourceFile, typescriptFiles, walk } from './sources.js'
+
+const sources = typescriptFiles('src')
+const imports = sources.flatMap(importsOf)
+
+/** The room of a path: `backends/sqlite`, `unit`, `memory`; `schema` beside the sources. */
+function room(path: string): string {
+  const [first = '', second = '', third = ''] = path.replace(/\.ts$/, '').split('/')
+  if (first !== 'src') return first
+  return second === 'backends' ? `${second}/${third}` : second
+}
+
+/** A room imports from rooms of a lower level. */
+const LEVELS: readonly (readonly string[])[] = [
+  ['errors', 'options', 'schema'],
+  ['model'],
+  ['contract'],
+  ['backends', 'embeddings', 'search', 'unit', 'migrate', 'transfer', 'import', 'archive', 'fallback'],
+  ['memory'],
+  ['backend'],
+  ['integrations', 'cli', 'index'],
+]
+const levelOf = (name: string): number => LEVELS.findIndex((level) => level.includes(name.split('/')[0] as string))
+
+/** What goes sideways, with the reason. */
+const SIDEWAYS: readonly { readonly from: RegExp; readonly to: RegExp; readonly because: string }[] = [
+  { from: /^backends\/(sqlite|postgresql)$/, to: /^backends\/sql$/, because: 'repositories written once for both' },
+  { from: /^backends\/(sql|sqlite|postgresql)$/, to: /^search$/, because: 'the analyzer makes what is indexed' },
+  { from: /^backends\/(sqlite|postgresql)$/, to: /^migrate$/, because: 'a backend migrates what it opens' },
+  { from: /^import$/, to: /^archive$/, because: 'our own archive is one of the formats' },
+]
+const sideways = (from: string, to: string): boolean =>
+  SIDEWAYS.some((each) => each.from.test(from) && each.to.test(to))
+
+const show = ({ from, to }: Import): string => `${from} imports ${to}`
+
+describe('imports', () => {
+  test('every room has its place', () => {
+    expect(sources.length).toBeGreaterThan(50)
+    expect(sources.map(({ path }) => room(path)).filter((name) => levelOf(name) < 0)).toEqual([])
+    expect(imports.filter(({ to, inside }) => inside && levelOf(room(to)) < 0).map(show)).toEqual([])
+  })
+
+  test('go from the outer rooms to the inner ones', () => {
+    const wrong = imports.filter(({ from, to, inside }) => {
+      const [outer, inner] = [room(from), room(to)]
+      if (!inside || outer === inner) return false
+      const difference = levelOf(outer) - levelOf(inner)
+      return difference < 0 || (difference === 0 && !sideways(outer, inner))
+    })
+    expect(wrong.map(show)).toEqual([])
+  })
+
+  test('of one backend by another do not exist', () => {
+    const wrong = imports.filter(
+      ({ from, to, inside }) =>
+        inside &&
+        room(from).startsWith('backends/') &&
+        room(to).startsWith('backends/') &&
+        room(from) !== room(to) &&
+        room(to) !== 'backends/sql',
+    )
+    expect(wrong.map(show)).toEqual([])
+  })
+
+  test('of the public names are nobody’s: index.ts exports and nothing else', () => {
+    expect(imports.filter(({ to }) => to === 'src/index').map(show)).toEqual([])
+    const index = sources.find(({ path }) => path === 'src/index.ts')
+    expect(index?.tree.statements.filter((statement) => !ts.isExportDeclaration(statement))).toEqual([])
+  })
+
+  test('every listed sideways import is there', () => {
+    const unused = SIDEWAYS.filter(
+      ({ from, to }) => !imports.some((each) => each.inside && from.test(room(each.from)) && to.test(room(each.to))),
+    )
+    expect(unused.map((each) => each.because)).toEqual([])
+  })
+})
+
+describe('a package', () => {
+  /** Where each may be imported, types included. */
+  const HOMES: readonly (readonly [name: RegExp, rooms: RegExp])[] = [
+    [/^(better-sqlite3|sqlite-vec)$/, /^backends\/sqlite$/],
+    [/^(postgres|pg|pg-copy-streams|@electric-sql\/.*)$/, /^backends\/postgresql$/],
+    [/^(ioredis|redis)$/, /^backends\/redis$/],
+    [/^chromadb/, /^backends\/chromadb$/],
+    [/^@qdrant\//, /^backends\/qdrant$/],
+    [/^(@langchain\/.*|openai|@energetic-ai\/.*)$/, /^(embeddings|integrations)$/],
+    [/^drizzle-orm$/, /^backends\/(sql|sqlite|postgresql)$/],
+    [/^@orama\//, /^search$/],
+    [/^(commander|cli-progress)$/, /^cli$/],
+  ]
+
+  test('is imported only where it is at home', () => {
+    const wrong = imports.filter(
+      ({ from, to, inside }) => !inside && HOMES.some(([name, rooms]) => name.test(to) && !rooms.test(room(from))),
+    )
+    expect(wrong.map(show)).toEqual([])
+  })
+
+  test('of a tool or a test is imported nowhere', () => {
+    const wrong = imports.filter(({ to }) => /^(vitest|tsx|typescript|drizzle-kit|tsdown|fast-check)$/.test(to))
+    expect(wrong.map(show)).toEqual([])
+  })
+})
+
+/** Places where something is found, as `path:line text`. */
+function found(files: readonly SourceFile[], matches: (node: ts.Node) => boolean): string[] {
+  return files.flatMap(({ path, tree }) => {
+    const places: string[] = []
+    walk(tree, (node) => {
+      if (!matches(node)) return
+      const { line } = tree.getLineAndCharacterOfPosition(node.getStart())
+      places.push(`${path}:${line + 1} ${node.getText().slice(0, 60)}`)
+    })
+    return places
+  })
+}
+
+const isMember = (node: ts.Node, object: string, member?: string): boolean =>
+  ts.isPropertyAccessExpression(node) &&
+  node.expression.getText() === object &&
+  (member === undefined || node.name.text === member)
+
+describe('the rooms between the doors', () => {
+  const inner = sources.filter(({ path }) => !/^src\/(memory\.ts|backend\.ts|cli\/)/.test(path))
+
+  test('have no clock', () => {
+    const clock = (node: ts.Node): boolean =>
+      isMember(node, 'Date', 'now') ||
+      (ts.isNewExpression(node) && node.expression.getText() === 'Date' && !node.arguments?.length) ||
+      (ts.isCallExpression(node) && node.expression.getText() === 'Date')
+    expect(found(inner, clock)).toEqual([])
+  })
+
+  test('have no chance, but for the pauses between two attempts at a lock', () => {
+    const JITTER = /^src\/backends\/sqlite\/(gate|open|migration)\.ts:/
+    const chance = (node: ts.Node): boolean =>
+      isMember(node, 'Math', 'random') ||
+      (ts.isIdentifier(node) && /^(randomUUID|randomBytes|randomInt|getRandomValues)$/.test(node.text))
+    expect(found(inner, chance).filter((place) => !JITTER.test(place))).toEqual([])
+    const ids = imports.filter(
+      ({ from, to, names }) =>
+        inner.some(({ path }) => path === from) && to === 'uuid' && names.some((name) => /^v[1467]$/.test(name)),
+    )
+    expect(ids.map(show)).toEqual([])
+  })
+
+  test('touch neither the process nor the console', () => {
+    const outside = (node: ts.Node): boolean =>
+      ts.isPropertyAccessExpression(node) &&
+      ts.isIdentifier(node.expression) &&
+      ['process', 'console'].includes(node.expression.text)
+    expect(found(inner, outside)).toEqual([])
+    expect(
+      imports.filter(({ from, to }) => /process|console/.test(to) && !from.startsWith('src/cli/')).map(show),
+    ).toEqual([])
+  })
+})
+
+describe('every source file', () => {
+  const all = [...sources, ...typescriptFiles('schema', 'scripts')]
+
+  test('asks what a backend can do, never which dialect it is', () => {
+    const COMPARISONS = [
+      ts.SyntaxKind.EqualsEqualsEqualsToken,
+      ts.SyntaxKind.ExclamationEqualsEqualsToken,
+      ts.SyntaxKind.EqualsEqualsToken,
+      ts.SyntaxKind.ExclamationEqualsToken,
+    ]
+    const compares = (node: ts.Node): boolean =>
+      ts.isBinaryExpression(node) &&
+      COMPARISONS.includes(node.operatorToken.kind) &&
+      [node.left, node.right].some((side) => /(^|\.)(dialect|dialectName)$/.test(side.getText()))
+    expect(found([...sources, ...typescriptFiles('schema')], compares)).toEqual([])
+  })
+
+  test('is written without `any`', () => {
+    expect(found(all, (node) => node.kind === ts.SyntaxKind.AnyKeyword)).toEqual([])
+  })
+
+  test('has at most 300 lines', () => {
+    const TABLES = 'schema/tables.ts' // Every table once, in one place.
+    const long = [...all, ...typescriptFiles('test')]
+      .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+      .filter(({ path, lines }) => lines > 300 && path !== TABLES)
+    expect(long).toEqual([])
+  })
+})
