@@ -2,7 +2,6 @@ import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.js'
 import type { Checks } from '../../model/check.js'
-import type { JsonObject } from '../../model/records.js'
 import type { Analyzer } from '../../search/analyzer.js'
 import type { SqlEngine, SqlRunner } from './engine.js'
 import { value } from './statement.js'
@@ -23,8 +22,7 @@ export interface SqlContext extends SqlStoreContext {
 }
 
 export const now = (context: SqlStoreContext): Date => new Date(context.clock())
-/** Shared by all records without metadata, so it must not be changed by anyone. */
-export const EMPTY: JsonObject = Object.freeze({})
+export { EMPTY } from './statement.js'
 
 /** Rows that have not expired; all of them with `includeExpired`. */
 export const alive = (column: AnySQLiteColumn, includeExpired = false): SQL =>

@@ -3,6 +3,7 @@ import { is } from 'drizzle-orm/entity'
 import { Param, Placeholder, type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { StorageError } from '../../errors.js'
+import type { JsonObject } from '../../model/records.js'
 
 /** Values by placeholder name, as records hold them: a column's encoder makes them the engine's. */
 export type Values = Readonly<Record<string, unknown>>
@@ -66,10 +67,17 @@ export interface Statement<R> {
 }
 
 export const REVISION = 'revision'
+/** Shared by all records without metadata, so it must not be changed by anyone. */
+export const EMPTY: JsonObject = Object.freeze({})
 
 const mapping = (source: object): Encode | null => {
   const map = (source as { mapToDriverValue?: Encode }).mapToDriverValue
-  return map && map !== Column.prototype.mapToDriverValue ? map.bind(source) : null
+  if (!map || map === Column.prototype.mapToDriverValue) return null
+  const encode = map.bind(source)
+  // Nearly every record has an empty `metadata`.
+  return (source as { dataType?: string }).dataType === 'json'
+    ? (value) => (value === EMPTY ? '{}' : encode(value))
+    : encode
 }
 
 function slotOf(param: unknown): Slot {

@@ -22,7 +22,7 @@ export class SqliteSession implements SavepointSession {
 
   all<R>(statement: Statement<R>, values: Values = NONE): R[] {
     return this.#run(statement, values, (prepared, bound) => {
-      const rows = prepared.all(bound) as unknown[][]
+      const rows = prepared.all(...bound) as unknown[][]
       const decoded = new Array<R>(rows.length)
       for (let i = 0; i < rows.length; i++) decoded[i] = statement.decode(rows[i] as unknown[])
       return decoded
@@ -30,7 +30,7 @@ export class SqliteSession implements SavepointSession {
   }
 
   run(statement: Statement<unknown>, values: Values = NONE): number {
-    return this.#run(statement, values, (prepared, bound) => prepared.run(bound).changes)
+    return this.#run(statement, values, (prepared, bound) => prepared.run(...bound).changes)
   }
 
   /** Inserts rows one by one and indexes them by one statement: their rowids follow each other, for nobody else writes. */
@@ -46,7 +46,7 @@ export class SqliteSession implements SavepointSession {
     let last = 0
     for (let i = 0; i < rows.length; i++) {
       try {
-        last = Number(prepared.run(statement.bind(rows[i] as Values, revision)).lastInsertRowid)
+        last = Number(prepared.run(...statement.bind(rows[i] as Values, revision)).lastInsertRowid)
       } catch (error) {
         const translated = translateError(error)
         throw translated instanceof ConflictError
