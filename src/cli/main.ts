@@ -3,5 +3,11 @@ import { createRequire } from 'node:module'
 import { processIo } from './io.js'
 import { run } from './program.js'
 
+// Whoever reads has seen enough, as in `… | head`: that is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(process.exitCode ?? 0)
+})
+
 const { version } = createRequire(import.meta.url)('bruno-memory/package.json') as { version: string }
 await run(process.argv.slice(2), processIo(), version)
