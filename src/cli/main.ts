@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
 import { processIo } from './io.js'
 import { run } from './program.js'
 
@@ -8,6 +9,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit(process.exitCode ?? 0)
 })
+
+// A busy machine lets the heap outgrow what is used several times over; files of any size go through here.
+setFlagsFromString('--heap-growing-percent=30')
 
 const { version } = createRequire(import.meta.url)('bruno-memory/package.json') as { version: string }
 await run(process.argv.slice(2), processIo(), version)
