@@ -8,6 +8,7 @@ import { createAnalyzer } from '../src/search/analyzer.js'
 import { compare, print, type Result } from './bench/measure.js'
 import { openRaw, type Raw } from './bench/raw.js'
 import { sentences } from './bench/sentences.js'
+import { startup } from './bench/startup.js'
 
 const quick = process.argv.includes('--quick')
 const many = (rounds: number) => (quick ? Math.ceil(rounds / 5) : rounds)
@@ -147,6 +148,7 @@ try {
   await sides.memory.close()
   if (!process.argv.includes('--no-growth')) results.push(await growth())
   print(results)
+  startup(folder, many(15))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -24,7 +24,8 @@ export interface Result {
   readonly goal: number
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] as number
 
 async function time(side: Side, calls: number): Promise<number> {
   const started = process.hrtime.bigint()
