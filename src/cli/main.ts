@@ -4,10 +4,9 @@ import { setFlagsFromString } from 'node:v8'
 import { processIo } from './io.js'
 import { run } from './program.js'
 
-// Whoever reads has seen enough, as in `… | head`: that is no failure of ours.
+// Whoever reads has seen enough, as in `… | head`: that is no crash. A command for which it is a failure listens itself.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
-  process.exit(process.exitCode ?? 0)
 })
 
 // A busy machine lets the heap outgrow what is used several times over; files of any size go through here.
