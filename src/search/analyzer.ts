@@ -163,7 +163,7 @@ const silent: Analyzer = {
 /** Loads the stemmer and stop words of a language; `null` makes the analyzer that indexes nothing. */
 export async function createAnalyzer(language: string | null): Promise<Analyzer> {
   if (language === null) return silent
-  if (!(language in LANGUAGES))
+  if (!Object.hasOwn(LANGUAGES, language))
     throw new ConfigurationError(
       `option language: "${language}" is not known${suggestion(language, Object.keys(LANGUAGES))}; ` +
         `known are ${Object.keys(LANGUAGES).join(', ')}`,

@@ -59,6 +59,11 @@ describe('options', () => {
     expect(complaint('sqlite', options)).not.toBe('')
   })
 
+  test('a name that every object has is no language', async () => {
+    const memory = createBackend('sqlite', { databasePath: ':memory:', language: 'constructor' })
+    await expect(memory.connect()).rejects.toMatchObject({ code: 'configuration' })
+  })
+
   test('an unknown language is answered with those that are known', async () => {
     const memory = createBackend('sqlite', { databasePath: ':memory:', language: 'englsh' })
     await expect(memory.connect()).rejects.toThrow(/option language: "englsh" is not known, did you mean "english"\?/)
