@@ -13,7 +13,7 @@ export default {
   dialect,
   schema: here(`schema/${dialect}.ts`),
   out: here(`migrations/${dialect}`),
-  dbCredentials: { url: dialect === 'postgresql' ? url : url.replace(/^(sqlite|file):(\/\/(?=[/.]))?/, '') },
+  dbCredentials: { url: dialect === 'postgresql' ? url : url.replace(/^(sqlite|file):(\/\/)?/, '') },
   // An application keeps its own Drizzle journal in the same database.
   migrations: { table: 'bruno_migrations', schema: 'public' },
 }

@@ -28,8 +28,9 @@ const sqlite = v.strictObject({
   enableFts: v.optional(v.boolean()),
   durability: v.optional(v.picklist(['power', 'process'])),
   migrate: v.optional(v.picklist(['auto', 'check'])),
-  busyTimeout: v.optional(whole(0)),
-  writeTimeout: v.optional(whole(1)),
+  // Longer than a timer can be set for, and it would fire at once.
+  busyTimeout: v.optional(whole(0, 2 ** 31 - 1)),
+  writeTimeout: v.optional(whole(1, 2 ** 31 - 1)),
   ...common,
 })
 
@@ -64,9 +65,8 @@ function sqliteMemory(input: unknown): Memory {
 }
 
 /** `sqlite:./memory.db`, `file:./memory.db`, `sqlite::memory:` or a name. */
-function sqlitePath(url: string): string | null {
-  const match = /^(?:sqlite|file):(?:\/\/(?=\/|\.))?(.+)$/.exec(url)
-  return match?.[1] ?? null
+export function sqlitePath(url: string): string | null {
+  return /^(?:sqlite|file):(?:\/\/)?(.*)$/s.exec(url)?.[1] ?? null
 }
 
 /**
@@ -81,6 +81,7 @@ export function createBackend(nameOrUrl: string, options: Partial<SqliteOptions>
   if (typeof nameOrUrl !== 'string') throw new ConfigurationError('the backend must be given by a name or a URL')
   if (nameOrUrl === 'sqlite') return sqliteMemory(options)
   const path = sqlitePath(nameOrUrl)
+  if (path === '') throw new ConfigurationError('name a file or :memory: after `sqlite:`, such as sqlite:./memory.db')
   if (path !== null) return sqliteMemory({ ...options, databasePath: path })
   const scheme = /^[\w+.-]+(?=:|$)/.exec(nameOrUrl)?.[0] ?? ''
   throw new ConfigurationError(

@@ -82,6 +82,7 @@ export function makeMemory(parts: MemoryParts): Memory {
       })
     },
     async [Symbol.asyncDispose]() {
+      checkOutside(lifecycle)
       await lifecycle.close()
     },
   }

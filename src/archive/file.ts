@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, type FileHandle, link, open, rename, unlink } from 'node:fs/promises'
+import { access, type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Writable } from 'node:stream'
 import { ConflictError, StorageError } from '../errors.js'
@@ -23,6 +23,9 @@ export async function writeWholeFile<T>(
 ): Promise<T> {
   const taken = `${path} exists already (--force replaces it)`
   if (!force && (await exists(path))) throw new ConflictError(taken)
+  // Replacing a device, a pipe or a link by its name would take it away from everybody.
+  const info = await lstat(path).catch(() => null)
+  if (info && !info.isFile()) throw new ConflictError(`${path} is not a regular file: it is not replaced`)
   const partial = `${path}.partial`
   const file = await create(partial, force)
   let result: T

@@ -11,13 +11,13 @@ import { checkId } from '../model/parse.js'
 import { bytes, duration, number, plural } from './format.js'
 import { INTERRUPTED, onInterrupt } from './interrupt.js'
 import { type CliIo, line, printJson } from './io.js'
-import { findStore, storeOptions, withMemory } from './open.js'
+import { filesOf, findStore, sameFile, storeOptions, withMemory } from './open.js'
 import { Progress } from './progress.js'
 
 interface Options {
   readonly url?: string
   readonly language?: string
-  readonly tenant: string[]
+  readonly tenant?: string[]
   readonly user?: string
   readonly expired?: true
   readonly force?: true
@@ -36,7 +36,7 @@ Examples:
   bruno-memory export backup.bma
   bruno-memory export - --user ada | gpg -e -r ada > ada.bma.gpg`
 
-const collect = (value: string, before: string[]): string[] => [...before, value]
+const collect = (value: string, before: string[] = []): string[] => [...before, value]
 
 export function register(program: Command, io: CliIo): void {
   const command = program
@@ -45,7 +45,7 @@ export function register(program: Command, io: CliIo): void {
     .description('Writes a tenant, or one user of it, to an archive.')
     .argument('<file>', 'the archive to write, or - for standard output')
   storeOptions(command)
-    .option('--tenant <id>', 'the tenant to export; may be given several times (default: "default")', collect, [])
+    .option('--tenant <id>', 'the tenant to export; may be given several times (default: "default")', collect)
     .option('--user <id>', "only this user's records")
     .option('--expired', 'also records that have expired and are not purged yet')
     .option('--force', 'replace an existing file')
@@ -59,10 +59,12 @@ async function exportTo(file: string, options: Options, io: CliIo): Promise<void
     throw new ConfigurationError('--json and an archive cannot both go to standard output')
   if (file === '-' && io.stdout.isTTY)
     throw new ConfigurationError('an archive is no text for a terminal: name a file, or pipe it on')
-  const tenants = options.tenant.length > 0 ? [...new Set(options.tenant)] : ['default']
+  const tenants = options.tenant ? [...new Set(options.tenant)] : ['default']
   for (const tenant of tenants) checkId(tenant, '--tenant')
   if (options.user !== undefined) checkId(options.user, '--user')
   const store = findStore(options, io)
+  if (file !== '-' && [file, `${file}.partial`].some((name) => filesOf(store).some((own) => sameFile(name, own))))
+    throw new ConfigurationError(`${file} is the memory itself: name another file for the archive`)
   const interrupt = onInterrupt(() => line(io.stderr, 'stopping'))
   const started = Date.now()
   try {

@@ -13,7 +13,7 @@ import { number } from './format.js'
 import { type ImportSummary, printReport, summaryOf } from './import-report.js'
 import { INTERRUPTED, onInterrupt } from './interrupt.js'
 import { type CliIo, line, printJson } from './io.js'
-import { findStore, openMemory, type Store, storeOptions } from './open.js'
+import { filesOf, findStore, openMemory, type Store, sameFile, storeOptions } from './open.js'
 import { Progress } from './progress.js'
 import { ReportFile } from './report-file.js'
 
@@ -76,7 +76,10 @@ async function importFiles(files: readonly string[], options: Options, io: CliIo
   const sources: Source[] = []
   for (const file of files) sources.push(await openSource(file, options.format))
   const store = findStore(options, io)
-  if (store.path !== null && files.some((file) => file === store.path))
+  const { report } = options
+  if (report !== undefined && [...files, ...filesOf(store)].some((file) => sameFile(file, report)))
+    throw new ConfigurationError(`--report ${report} would overwrite the memory or a file to import`)
+  if (filesOf(store).some((own) => files.some((file) => sameFile(file, own))))
     throw new ConfigurationError('the file to import and the memory are the same file')
   const absent = options.dryRun === true && store.path !== null && !existsSync(store.path)
   const memory = absent ? null : await openMemory(store, options, { create: options.dryRun !== true })

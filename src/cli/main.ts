@@ -6,7 +6,9 @@ import { run } from './program.js'
 
 // Whoever reads has seen enough, as in `… | head`: that is no crash. A command for which it is a failure listens itself.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code === 'EPIPE' || process.stdout.listenerCount('error') > 1) return
+  process.stderr.write(`error: standard output cannot be written (${error.code})\n`)
+  process.exit(1)
 })
 
 // A busy machine lets the heap outgrow what is used several times over; files of any size go through here.

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { createBackend } from '../backend.js'
+import { createBackend, sqlitePath } from '../backend.js'
 import type { Memory } from '../contract/memory.js'
 import { ConfigurationError, ConnectionError } from '../errors.js'
 import { type CliIo, line } from './io.js'
@@ -20,10 +21,20 @@ export interface Store {
   readonly name: string
 }
 
+/** Whether two names mean one file: by what the file system says where both exist, else by their paths. */
+export function sameFile(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }))
+  if (one && other) return one.dev === other.dev && one.ino === other.ino
+  return resolve(a) === resolve(b)
+}
+
+/** SQLite keeps these beside the file. */
+export const filesOf = (store: Store): string[] =>
+  store.path === null ? [] : ['', '-wal', '-shm', '-journal'].map((end) => `${store.path}${end}`)
+
 const DEFAULT_PATH = './memory.db'
 const DEFAULT_LANGUAGE = 'english'
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i
-const SQLITE = /^(?:sqlite|file):(?:\/\/(?=\/|\.))?(.+)$/
 
 /** `--url` and `--language`, with the same words in every command. */
 export const storeOptions = (command: Command): Command =>
@@ -40,7 +51,7 @@ export function findStore(options: StoreOptions, io: CliIo): Store {
   if (!given) line(io.stderr, `using ${DEFAULT_PATH} (name another with --url or BRUNO_MEMORY_URL)`)
   const text = given || DEFAULT_PATH
   const url = HAS_SCHEME.test(text) ? text : `sqlite:${text}`
-  const path = SQLITE.exec(url)?.[1] ?? null
+  const path = sqlitePath(url) || null
   return { url, path, name: path ?? `${url.slice(0, url.indexOf(':'))} database` }
 }
 

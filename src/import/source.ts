@@ -33,6 +33,8 @@ export function unreadable(path: string, error: unknown): unknown {
 async function headOf(path: string): Promise<{ head: Buffer; size: number }> {
   const info = await stat(path)
   if (info.isDirectory()) throw new ConfigurationError(`${path} is a folder: name the files in it`)
+  if (!info.isFile())
+    throw new ConfigurationError(`${path} is not a regular file: it has to be read more than once, save it first`)
   const file = await open(path)
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0)

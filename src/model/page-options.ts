@@ -3,7 +3,9 @@ import { MAX_PAGE } from '../options.js'
 import { suggestion } from './parse.js'
 
 /** Refuses option names that the verb does not know, with the nearest one it does. */
-export function checkNames(options: object, known: readonly string[], field = 'options'): void {
+export function checkNames(options: unknown, known: readonly string[], field = 'options'): asserts options is object {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new ValidationError(field, options === undefined ? 'is required' : 'must be an object')
   for (const name of Object.keys(options))
     if (!known.includes(name))
       throw new ValidationError(name, `is not a known field of ${field}${suggestion(name, known)}`)

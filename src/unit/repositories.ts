@@ -55,10 +55,12 @@ function makeVerb(turn: Turn, repository: keyof StoredRepositories, name: string
     return answer
   }
   return async (...given) => {
-    const args = turn.waits ? (snapshot(given) as unknown[]) : given
+    let args = turn.waits ? (snapshot(given) as unknown[]) : given
     const operationId = splitOperation(args, verb)
     if (operationId === undefined)
       return wrote(await turn.call((scope) => methodOf(scope, repository, name).apply(scope[repository], args)))
+    // The verb looks at its arguments only after the id was claimed: until then they must not change.
+    if (!turn.waits) args = snapshot(args) as unknown[]
     const answer = await turn.atomic((scope) =>
       runOperation(scope, {
         operationId,

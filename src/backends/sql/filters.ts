@@ -14,6 +14,7 @@ import { bind, type Values } from './statement.js'
 const FRACTIONS = ['minImportance', 'minConfidence'] as const
 const IDS = ['userId', 'conversationId', 'namespace'] as const
 const MAX_FILTER_VALUES = 1000
+const MAX_FILTER_KEYS = 100
 const OPERATORS = ['in', 'gt', 'gte', 'lt', 'lte']
 
 export function checkList(value: unknown, field: string, known: readonly string[] | null): void {
@@ -87,7 +88,10 @@ function checkMetadata(metadata: unknown): void {
   if (metadata === undefined) return
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
     throw new ValidationError('metadata', 'must be an object of conditions')
-  for (const [key, condition] of Object.entries(metadata)) {
+  const entries = Object.entries(metadata)
+  if (entries.length > MAX_FILTER_KEYS)
+    throw new ValidationError('metadata', `must have at most ${MAX_FILTER_KEYS} conditions`)
+  for (const [key, condition] of entries) {
     const path = childPath('metadata', key)
     const problem = textProblem(key, 65536)
     if (problem) throw new ValidationError(path, problem)

@@ -14,7 +14,7 @@ import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { sqliteEngine } from './engine.js'
 import { WriteGate } from './gate.js'
 import { sqliteMigrationTarget } from './migration.js'
-import { isPrivate, named, openReader, openWriter } from './open.js'
+import { isPrivate, named, openReader, openWriter, useWal } from './open.js'
 import { SqliteSession } from './session.js'
 
 /** The options with everything decided. */
@@ -46,10 +46,13 @@ export class SqliteBackend implements Backend {
     const { busyTimeout = 5000, writeTimeout = 30_000, databasePath, durability } = this.settings
     const options = { databasePath, durability, busyTimeout }
     const analyzer = await createAnalyzer(this.capabilities.textSearch ? (this.settings.language ?? 'english') : null)
-    const writer = await openWriter(options)
+    // A file that is only checked may be another program's: it is not changed before it is known to be ours.
+    const checked = this.settings.migrate === 'check'
+    const writer = await openWriter({ ...options, wal: !checked })
     let reader: Database.Database | null = null
     try {
       await this.#migrate(writer)
+      if (checked) await useWal(writer, options)
       reader = isPrivate(databasePath) ? null : await openReader(options)
       const gate = new WriteGate(new SqliteSession(writer, 'write'), { busyTimeout, writeTimeout })
       const store = this.#store(analyzer)

@@ -20,11 +20,17 @@ function compares(operator: '>' | '>=' | '<' | '<=', operand: string | number): 
   return sql`j.type in ${JSON_TYPES[typeof operand as 'string' | 'number']} and j.value ${sql.raw(operator)} ${operand}`
 }
 
+/** One bound list a kind: a chain of ORs would be too deep for SQLite, and its parameters too many. */
 function anyOf(operands: readonly Scalar[]): SQL {
-  return sql`(${sql.join(
-    operands.map((each) => sql`(${equals(each)})`),
-    sql` or `,
-  )})`
+  const among = (kind: 'string' | 'number') => {
+    const values = operands.filter((each) => typeof each === kind)
+    return values.length === 0
+      ? []
+      : [sql`(j.type in ${JSON_TYPES[kind]} and j.value in (select value from json_each(${JSON.stringify(values)})))`]
+  }
+  const rest = new Set(operands.filter((each) => each === null || typeof each === 'boolean'))
+  const parts = [...among('string'), ...among('number'), ...[...rest].map((each) => sql`(${equals(each)})`)]
+  return sql`(${sql.join(parts, sql` or `)})`
 }
 
 function condition(wanted: MetadataCondition): SQL {

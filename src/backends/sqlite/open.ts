@@ -47,6 +47,12 @@ export async function untilFree<T>(options: { busyTimeout: number }, work: () =>
 
 export interface OpenOptions extends Pick<SqliteOptions, 'databasePath' | 'durability'> {
   readonly busyTimeout: number
+  /** False: the file's journal mode, which is stored in it, is left as it is until `useWal`. */
+  readonly wal?: boolean
+}
+
+export async function useWal(client: Database.Database, options: OpenOptions): Promise<void> {
+  if (!isPrivate(options.databasePath)) await untilFree(options, () => client.pragma('journal_mode = WAL'))
 }
 
 /** The write connection: WAL, foreign keys on, and a commit that waits for the disk as `durability` says. */
@@ -58,7 +64,7 @@ export async function openWriter(options: OpenOptions): Promise<Database.Databas
   try {
     client = new Client(path, { timeout: BLOCKING_WAIT })
     const opened = client
-    if (!isPrivate(path)) await untilFree(options, () => opened.pragma('journal_mode = WAL'))
+    if (options.wal !== false) await useWal(opened, options)
     opened.pragma(`synchronous = ${durability === 'process' ? 'NORMAL' : 'FULL'}`)
     opened.pragma('foreign_keys = ON')
     // Functions in a file's own schema must not reach beyond SQL: the file may come from anywhere.
