@@ -58,6 +58,8 @@ export const conversations = table(
     summary: optional(text()),
     tags: json<string[]>(),
     metadata: json<JsonObject>(),
+    /** Of its messages; null means the store's. */
+    language: optional(text()),
     messageCount: integer(),
     lastPosition: integer(),
     expiresAt: optional(instant()),
@@ -197,12 +199,18 @@ export const documents = table(
 export const embeddings = table(
   'bruno_embeddings',
   {
+    seq: seq(),
     tenantId: key(),
     space: key(),
     kind: oneOf('message', 'memory', 'document'),
     scope: key(),
     recordId: key(),
     userId: optional(key()),
+    /** The record's own `seq`: searches meet filters by it. */
+    recordSeq: integer(),
+    /** A number for (tenant, space, kind): the first part of what an engine's vector index is ordered by. */
+    part: integer(),
+    /** Of the text that was embedded; empty where the vector came with the record. */
     contentHash: bytes(),
     /** Little-endian float32 values, as they were given. */
     vector: bytes(),
@@ -248,12 +256,12 @@ export const analyzers = table(
   { key: ['id'] },
 )
 
-/** Stores that are kept up from this one: semantic stores, caches and migration targets. */
+/** What is kept up from the records: this store's own vectors (`local`), semantic stores, caches, migration targets. */
 export const followers = table(
   'bruno_followers',
   {
     name: key(),
-    kind: oneOf('semantic', 'cache', 'target'),
+    kind: oneOf('local', 'semantic', 'cache', 'target'),
     state: oneOf('seeding', 'active', 'paused', 'retired'),
     /** Which record kinds it is fed. */
     kinds: json<string[]>(),

@@ -1,11 +1,16 @@
 import { v7 } from 'uuid'
 import * as v from 'valibot'
 import type { Capabilities } from './contract/capabilities.js'
+import type { EmbeddingFunction, VectorSettings } from './contract/embedder.js'
 import type { Memory } from './contract/memory.js'
+import type { EmbeddingOptions, SqliteOptions } from './contract/options.js'
+import type { Reranker } from './contract/search.js'
+import { type EmbedderSettings, providerOf } from './embeddings/provider.js'
+import { MAX_DIMENSIONS } from './embeddings/vector.js'
 import { ConfigurationError } from './errors.js'
 import { makeMemory } from './memory.js'
 import { type ObjectSchema, parseOptions, suggestion, whole } from './model/parse.js'
-import { DEFAULT_LIMITS, type Limits, type SqliteOptions } from './options.js'
+import { DEFAULT_LIMITS, type Limits } from './options.js'
 
 const limits = v.strictObject(
   Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, v.optional(whole(1))])) as {
@@ -13,9 +18,33 @@ const limits = v.strictObject(
   },
 )
 const functionOf = <T>() => v.custom<T>((value) => typeof value === 'function', 'must be a function')
+const isEmbeddingFunction = (value: unknown): value is EmbeddingFunction =>
+  typeof (value as EmbeddingFunction | null)?.embedDocuments === 'function' &&
+  typeof (value as EmbeddingFunction).embedQuery === 'function'
+const weight = v.pipe(v.number(), v.minValue(0), v.maxValue(1000))
 const common = {
   tenancy: v.optional(v.picklist(['optional', 'required'])),
   language: v.optional(v.string()),
+  embeddingFunction: v.optional(
+    v.custom<string | EmbeddingFunction>(
+      (value) => typeof value === 'string' || isEmbeddingFunction(value),
+      'must be a name, or an object with embedDocuments and embedQuery',
+    ),
+  ),
+  embeddingModel: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  embeddingDimensions: v.optional(whole(1, MAX_DIMENSIONS)),
+  distanceMetric: v.optional(v.picklist(['cosine', 'dot', 'euclidean'])),
+  embeddingTimeout: v.optional(whole(1, 2 ** 31 - 1)),
+  embeddingBatchSize: v.optional(whole(1, 10_000)),
+  embeddingApiKey: v.optional(v.string()),
+  embeddingBaseUrl: v.optional(v.string()),
+  searchWeights: v.optional(v.strictObject({ text: v.optional(weight), vector: v.optional(weight) })),
+  reranker: v.optional(
+    v.custom<Reranker>(
+      (value) => typeof (value as Reranker | null)?.rerank === 'function',
+      'must be an object with a function rerank',
+    ),
+  ),
   limits: v.optional(limits),
   clock: v.optional(functionOf<() => number>()),
   newId: v.optional(functionOf<() => string>()),
@@ -37,9 +66,35 @@ const sqlite = v.strictObject({
 const NAMES = ['sqlite'] as const
 export type BackendName = (typeof NAMES)[number]
 
+function embedderSettings(options: EmbeddingOptions): EmbedderSettings | null {
+  const { embeddingFunction, embeddingModel, embeddingDimensions, embeddingTimeout, embeddingBatchSize } = options
+  if (embeddingFunction === undefined) return null
+  const { embeddingApiKey: apiKey, embeddingBaseUrl: baseUrl } = options
+  const named = { embeddingModel, embeddingDimensions, embeddingTimeout, embeddingBatchSize, apiKey, baseUrl }
+  const settings = { embeddingFunction, ...named }
+  // A name that is not known is refused now, not when the first text is embedded.
+  providerOf(settings)
+  return settings
+}
+
+/** Loads what calls the model; the model itself is loaded at its first text. */
+async function vectorSettings(options: EmbeddingOptions): Promise<VectorSettings> {
+  const settings = embedderSettings(options)
+  const make = settings && (await import('./embeddings/embedder.js')).createEmbedder
+  return {
+    embedder: make ? make(settings) : null,
+    metric: options.distanceMetric ?? 'cosine',
+    dimensions: options.embeddingDimensions ?? null,
+    model: options.embeddingModel ?? 'records',
+  }
+}
+
 function sqliteMemory(input: unknown): Memory {
   const options = parseOptions(sqlite as unknown as ObjectSchema<SqliteOptions>, input)
-  const settings = { ...options, clock: options.clock ?? Date.now, newId: options.newId ?? (() => v7()) }
+  const weights = { text: options.searchWeights?.text ?? 0.75, vector: options.searchWeights?.vector ?? 0.25 }
+  if (weights.text + weights.vector <= 0) throw new ConfigurationError('option searchWeights: must not both be 0')
+  embedderSettings(options)
+  const settings = { ...options, weights, clock: options.clock ?? Date.now, newId: options.newId ?? (() => v7()) }
   const capabilities: Capabilities = {
     users: true,
     conversations: true,
@@ -48,7 +103,7 @@ function sqliteMemory(input: unknown): Memory {
     memories: true,
     documents: true,
     textSearch: options.enableFts !== false,
-    vectorSearch: false,
+    vectorSearch: options.embeddingFunction !== undefined || options.embeddingDimensions !== undefined,
     atomicUnit: true,
     positions: 'counter',
     durability: options.databasePath === ':memory:' ? 'none' : (options.durability ?? 'power'),
@@ -59,7 +114,8 @@ function sqliteMemory(input: unknown): Memory {
     clock: settings.clock,
     load: async () => {
       const { SqliteBackend } = await import('./backends/sqlite/backend.js')
-      return new SqliteBackend(settings, capabilities)
+      const vectors = await vectorSettings(options)
+      return new SqliteBackend({ ...settings, vectors }, capabilities)
     },
   })
 }

@@ -2,6 +2,7 @@ import type { Backend } from './contract/backend.js'
 import type { Capabilities } from './contract/capabilities.js'
 import type { Memory, TenantMemory } from './contract/memory.js'
 import { UnsupportedError, ValidationError } from './errors.js'
+import { checkNames } from './model/page-options.js'
 import { checkId } from './model/parse.js'
 import { ProcessCache } from './unit/cache.js'
 import { Lifecycle } from './unit/lifecycle.js'
@@ -18,6 +19,12 @@ export interface MemoryParts {
 }
 
 const MAX_TENANTS = 1000
+
+function checkDeadline(deadline: unknown): void {
+  if (deadline === undefined) return
+  if (!(Number.isInteger(deadline) && (deadline as number) >= 1 && (deadline as number) < 2 ** 31))
+    throw new ValidationError('deadline', 'must be a number of milliseconds of at least 1')
+}
 
 const tenancyRequired = (): never => {
   throw new ValidationError(
@@ -80,6 +87,12 @@ export function makeMemory(parts: MemoryParts): Memory {
         if (!backend.sweep) throw new UnsupportedError('sweep', 'this memory expires records by itself')
         return backend.sweep(options)
       })
+    },
+    settle: async (options = {}) => {
+      checkNames(options, ['deadline'])
+      checkDeadline(options.deadline)
+      checkOutside(lifecycle)
+      return lifecycle.use(async (backend) => backend.settle?.(options) ?? { pending: 0, parked: 0 })
     },
     async [Symbol.asyncDispose]() {
       checkOutside(lifecycle)

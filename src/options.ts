@@ -1,32 +1,3 @@
-/** Options that every backend knows. */
-export interface CommonOptions {
-  /** `required`: a call outside `forTenant` throws. Default `optional`: it goes to the tenant `default`. */
-  readonly tenancy?: 'optional' | 'required' | undefined
-  /** The language of the stemmer, such as `english` or `german`; default `english`. */
-  readonly language?: string | undefined
-  /** Bounds on what is accepted; see `DEFAULT_LIMITS`. */
-  readonly limits?: Partial<Limits> | undefined
-  /** Milliseconds since the epoch. Default `Date.now`. */
-  readonly clock?: (() => number) | undefined
-  /** Makes ids. Default: UUIDv7, whose order is that of their making. */
-  readonly newId?: (() => string) | undefined
-}
-
-export interface SqliteOptions extends CommonOptions {
-  /** A file path, or `:memory:` for a database private to this instance. Its folder must exist. */
-  readonly databasePath: string
-  /** Keep and search the full-text index. Default true. */
-  readonly enableFts?: boolean | undefined
-  /** `power` (default): an acknowledged write survives power loss. `process`: it survives a killed process. */
-  readonly durability?: 'power' | 'process' | undefined
-  /** What `connect()` does with pending migrations: apply them (default), or refuse to open. */
-  readonly migrate?: 'auto' | 'check' | undefined
-  /** Milliseconds to wait for another process's write, default 5,000; then `TimeoutError`. */
-  readonly busyTimeout?: number | undefined
-  /** Milliseconds a write waits for a unit of this process to end, default 30,000; then `TimeoutError`. */
-  readonly writeTimeout?: number | undefined
-}
-
 /** Bounds on input, in UTF-8 bytes unless said otherwise. */
 export interface Limits {
   /** Of a message, memory or document. */

@@ -13,8 +13,9 @@ export type ArchiveEntry = {
 export function encodeEntry({ kind, record }: ArchiveEntry): string {
   const { tenantId, ...rest } = record
   const ordered: Record<string, unknown> = {}
-  for (const { name } of RECORD_FIELDS[kind] as readonly Field[])
-    if (name !== 'tenantId') ordered[name] = (rest as Record<string, unknown>)[name]
+  for (const { name, later } of RECORD_FIELDS[kind] as readonly Field[])
+    if (name !== 'tenantId' && !(later && (rest as Record<string, unknown>)[name] === null))
+      ordered[name] = (rest as Record<string, unknown>)[name]
   return JSON.stringify({ kind, tenant: tenantId, record: ordered })
 }
 
@@ -22,6 +23,7 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 function decodeValue(field: Field, value: unknown): unknown {
   const refuse = (problem: string) => new ValidationError(`record.${field.name}`, problem)
+  if (value === undefined && field.later) return null
   if (value === undefined) throw refuse('is required')
   if (value === null && field.type !== 'json') {
     if (field.nullable) return null

@@ -2,7 +2,7 @@ import type { Capabilities } from './capabilities.js'
 import type { OperationReceipt } from './memory.js'
 import type { CacheRepository, Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
-import type { PurgeOptions, PurgeReport, Statistics } from './statistics.js'
+import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
 
 /** A repository as a backend writes it: `each` is made from `list`, once for all, and `operationId` is handled in front. */
 export type Plain<R> = Omit<R, 'each'>
@@ -50,4 +50,6 @@ export interface Backend {
   scope(tenantId: string): BackendScope
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T>
   sweep?(options: PurgeOptions): Promise<PurgeReport>
+  /** Waits until what follows the records is up with them. */
+  settle?(options: SettleOptions): Promise<SettleReport>
 }

@@ -3,7 +3,7 @@ import type { MemoryEntry, Message, Session } from '../model/records.js'
 import type { Capabilities } from './capabilities.js'
 import type { AppendOptions, MessageListOptions, RecallQuery, Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
-import type { PurgeOptions, PurgeReport, Statistics } from './statistics.js'
+import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
 
 export interface UnitOptions {
   /** A known id does not run the callback again; see `WriteOptions`. */
@@ -83,4 +83,9 @@ export interface Memory extends TenantMemory, AsyncDisposable {
   forTenant(tenantId: string): TenantMemory
   /** `purgeExpired` for every tenant of the store. */
   sweep(options?: PurgeOptions): Promise<PurgeReport>
+  /**
+   * Waits until what is made after a write is up with it: the vectors of new and changed records. It goes on in the
+   * background by itself; this is for those who want to search for what they just wrote.
+   */
+  settle(options?: SettleOptions): Promise<SettleReport>
 }

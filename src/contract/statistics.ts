@@ -27,3 +27,16 @@ export interface PurgeReport {
   readonly documents: number
   readonly operations: number
 }
+
+export interface SettleOptions {
+  /** Milliseconds to wait, default 30,000; then `TimeoutError`. */
+  readonly deadline?: number | undefined
+}
+
+/** What is still to be done after writes: vectors to be made, stores to be told. */
+export interface SettleReport {
+  /** Records that wait for their turn, or for another attempt. */
+  readonly pending: number
+  /** Records that were tried in vain and are left alone until they change or are queued again. */
+  readonly parked: number
+}

@@ -9,6 +9,8 @@ import { type JsonObject, type JsonValue, MEMORY_TYPES, MESSAGE_STATUSES, MESSAG
 const times = { createdAt: v.optional(instant), updatedAt: v.optional(instant) }
 const nullable = <T>(schema: v.GenericSchema<unknown, T>) => v.optional(v.nullable(schema))
 const json = v.optional(v.unknown())
+/** Checked where the store's dimensions are known. */
+const vector = v.optional(v.unknown()) as unknown as v.OptionalSchema<v.GenericSchema<ArrayLike<number>>, undefined>
 const list = <T>(item: v.GenericSchema<unknown, T>, max: number) =>
   v.optional(
     v.pipe(
@@ -32,6 +34,7 @@ function schemas(limits: Limits) {
     summary: nullable(textOf(limits.summary)),
     tags: list(id, limits.tags),
     metadata: json,
+    language: nullable(v.string()),
     expiresAt: nullable(instant),
   }
   const message = {
@@ -65,6 +68,7 @@ function schemas(limits: Limits) {
       id: v.optional(id),
       parentId: nullable(id),
       role: v.picklist(ROLES),
+      vector,
       ...message,
       ...times,
     }),
@@ -83,11 +87,20 @@ function schemas(limits: Limits) {
       content,
       accessCount: v.optional(whole(0)),
       lastAccessedAt: nullable(instant),
+      vector,
       ...memory,
       ...times,
     }),
     memoryPatch: v.strictObject({ content: v.optional(content), ...memory }),
-    newDocument: v.strictObject({ namespace: id, id, content, metadata: json, expiresAt: nullable(instant), ...times }),
+    newDocument: v.strictObject({
+      namespace: id,
+      id,
+      content,
+      vector,
+      metadata: json,
+      expiresAt: nullable(instant),
+      ...times,
+    }),
   }
 }
 type Schemas = ReturnType<typeof schemas>

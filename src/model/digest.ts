@@ -38,7 +38,7 @@ function reserve(bytes: number): void {
  * piece is its length in bytes as four bytes, big-endian, followed by its UTF-8 bytes; null is the length FFFFFFFF
  * alone, so that it differs from an empty text. Numbers stand as the shortest decimal that gives them back (as
  * ECMAScript and RFC 8785 write them), instants as decimal milliseconds since 1970 UTC, JSON in the form of RFC 8785,
- * a flag as `0` or `1`. Row numbers, revisions and search text are no part of a record.
+ * a flag as `0` or `1`. A field that was added to `RECORD_FIELDS` later is left out where it is null. Row numbers, revisions and search text are no part of a record.
  */
 export function recordDigest<K extends RecordKind>(
   kind: K,
@@ -54,6 +54,7 @@ export function digestFields<R>(domain: string, fields: readonly Field<keyof R &
   let end = put(domain, 0)
   for (const field of fields) {
     const text = textOf(field, record[field.name])
+    if (text === null && field.later) continue
     reserve(end + 4 + (text?.length ?? 0) * 3)
     end = put(text, end)
   }

@@ -17,15 +17,18 @@ export interface Field<N extends string = string> {
   readonly name: N
   readonly type: FieldType
   readonly nullable: boolean
+  /** Added after archives and digests were in use: where it is null, neither has it. */
+  readonly later: boolean
 }
 
-type Spec = `${'text' | 'number' | 'instant' | 'json'}${'' | '?'}`
+type Spec = `${'text' | 'number' | 'instant' | 'json'}${'' | '?' | '?+'}`
 
 function fields<R>(specs: { readonly [N in keyof R & string]: Spec }): readonly Field<keyof R & string>[] {
   return Object.entries(specs).map(([name, spec]) => ({
     name: name as keyof R & string,
-    type: (spec as string).replace('?', '') as FieldType,
-    nullable: (spec as string).endsWith('?'),
+    type: (spec as string).replace(/[?+]+$/, '') as FieldType,
+    nullable: (spec as string).includes('?'),
+    later: (spec as string).endsWith('+'),
   }))
 }
 
@@ -50,6 +53,7 @@ export const RECORD_FIELDS: { readonly [K in RecordKind]: readonly Field<keyof R
     summary: 'text?',
     tags: 'json',
     metadata: 'json',
+    language: 'text?+',
     messageCount: 'number',
     lastPosition: 'number',
     expiresAt: 'instant?',

@@ -1,6 +1,11 @@
 import type { JsonObject, JsonValue, MemoryType, MessageStatus, MessageType, Role } from './records.js'
 
 /** A record that is being made may bring its own times: imports and transfers keep them. Default: now. */
+/** A record that brings its own vector: kept bit for bit as 32-bit numbers, until its text changes. */
+export interface WithVector {
+  readonly vector?: ArrayLike<number> | undefined
+}
+
 export interface NewTimes {
   readonly createdAt?: Date | undefined
   readonly updatedAt?: Date | undefined
@@ -25,11 +30,13 @@ export interface NewConversation extends NewTimes {
   readonly summary?: string | null | undefined
   readonly tags?: readonly string[] | undefined
   readonly metadata?: JsonObject | undefined
+  /** Of its messages, such as `german`: how their words are stemmed for searches. Default: the memory's own. */
+  readonly language?: string | null | undefined
   readonly expiresAt?: Date | null | undefined
 }
 export type ConversationPatch = Omit<NewConversation, 'id' | 'userId' | keyof NewTimes>
 
-export interface NewMessage extends NewTimes {
+export interface NewMessage extends NewTimes, WithVector {
   readonly id?: string | undefined
   readonly parentId?: string | null | undefined
   readonly role: Role
@@ -42,7 +49,7 @@ export interface NewMessage extends NewTimes {
   readonly status?: MessageStatus | undefined
   readonly metadata?: JsonObject | undefined
 }
-export type MessagePatch = Omit<NewMessage, 'id' | 'parentId' | 'role' | keyof NewTimes>
+export type MessagePatch = Omit<NewMessage, 'id' | 'parentId' | 'role' | 'vector' | keyof NewTimes>
 
 export interface NewSession extends NewTimes {
   readonly id?: string | undefined
@@ -57,7 +64,7 @@ export interface NewSession extends NewTimes {
 /** `state` and `metadata` are merged one level deep. */
 export type SessionPatch = Omit<NewSession, 'id' | 'userId' | 'startedAt' | keyof NewTimes>
 
-export interface NewMemory extends NewTimes {
+export interface NewMemory extends NewTimes, WithVector {
   readonly id?: string | undefined
   /** The user is made if absent. */
   readonly userId: string
@@ -78,9 +85,11 @@ export interface NewMemory extends NewTimes {
   readonly accessCount?: number | undefined
   readonly lastAccessedAt?: Date | null | undefined
 }
-export type MemoryPatch = Partial<Omit<NewMemory, 'id' | 'userId' | 'accessCount' | 'lastAccessedAt' | keyof NewTimes>>
+export type MemoryPatch = Partial<
+  Omit<NewMemory, 'id' | 'userId' | 'vector' | 'accessCount' | 'lastAccessedAt' | keyof NewTimes>
+>
 
-export interface NewDocument extends NewTimes {
+export interface NewDocument extends NewTimes, WithVector {
   readonly namespace: string
   readonly id: string
   readonly content: string

@@ -41,6 +41,8 @@ export interface Conversation extends Stamped {
   readonly summary: string | null
   readonly tags: readonly string[]
   readonly metadata: JsonObject
+  /** Of its messages, such as `german`; null means the memory's own. */
+  readonly language: string | null
   /** Messages it holds now. */
   readonly messageCount: number
   /** The highest position ever given in it; never lowered. */

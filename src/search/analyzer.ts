@@ -16,12 +16,17 @@ export interface QueryTerm {
   readonly text: string
   /** Also matches longer terms: a single character of a script written without spaces. */
   readonly prefix: boolean
+  /** Terms with the same number are one word in the stems of different languages: it counts once. */
+  readonly word: number
 }
 
 export interface Analyzer {
   readonly record: AnalyzerRecord
-  /** The text that is indexed: the tenant's token, then terms between spaces. At most 250,000 characters. */
-  searchText(tenantId: string, content: string): string
+  /**
+   * The text that is indexed, of one or more fields: the tenant's token, then terms between spaces. The index puts the
+   * token in front of each term. At most 250,000 characters, and a million bytes with the tokens.
+   */
+  searchText(tenantId: string, ...fields: readonly (string | null)[]): string
   /** The distinct terms of a question without its stop words (all of its words where it has no others), at most 64. */
   queryTerms(text: string): readonly QueryTerm[]
   tenantToken(tenantId: string): string
@@ -29,6 +34,8 @@ export interface Analyzer {
 
 // PostgreSQL's tsvector holds a little over a million bytes; the same cut in both engines gives the same hits.
 const MAX_TEXT = 250_000
+const MAX_INDEXED_BYTES = 1_000_000
+export const TENANT_TOKEN_LENGTH = 8
 const MAX_TERM = 64
 const MAX_QUERY_TERMS = 64
 /** Longest part of a query that is read: more words than this change nothing about 64 terms. */
@@ -40,18 +47,18 @@ const UNSPACED_RUNS = new RegExp(`${UNSPACED.source}+|[^]+?(?=${UNSPACED.source}
 const MARKS = /\p{M}+/gu
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is what is meant
 const ASCII = /^[\x00-\x7f]*$/
-const TENANT_TOKEN = /^xq[a-z]{14}$/
 
 function normalize(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase()
   return text.normalize('NFKC').toLowerCase().normalize('NFKC').replace(MARKS, '')
 }
 
-/** Letters only, so that every tokenizer keeps it whole; analysed text never yields such a word. */
+/** Letters only, so that every tokenizer keeps a term whole that begins with it. */
 function makeTenantToken(tenantId: string): string {
   const hash = createHash('sha256').update(tenantId).digest()
-  let token = 'xq'
-  for (let i = 0; i < 14; i++) token += String.fromCharCode(97 + ((hash.readUInt16BE(i * 2) * 26) >>> 16))
+  let token = ''
+  for (let i = 0; i < TENANT_TOKEN_LENGTH; i++)
+    token += String.fromCharCode(97 + ((hash.readUInt16BE(i * 2) * 26) >>> 16))
   return token
 }
 
@@ -82,6 +89,21 @@ function bigrams(run: string, into: string[], last: boolean): void {
   if (last && end !== undefined) into.push(end)
 }
 
+/** As many whole terms as the index takes, each with the tenant's token in front. */
+function cut(terms: readonly string[]): string {
+  const text = terms.join(' ')
+  const tokens = terms.length * (TENANT_TOKEN_LENGTH + 1)
+  if (text.length <= MAX_TEXT && text.length * 3 + tokens <= MAX_INDEXED_BYTES) return text
+  let end = 0
+  let bytes = 0
+  for (const term of terms) {
+    bytes += Buffer.byteLength(term) + TENANT_TOKEN_LENGTH + 1
+    if (end + term.length > MAX_TEXT || bytes > MAX_INDEXED_BYTES) break
+    end += term.length + 1
+  }
+  return text.slice(0, end - 1)
+}
+
 class StemmingAnalyzer implements Analyzer {
   readonly record: AnalyzerRecord
   readonly #stems: Recent<string>
@@ -94,7 +116,8 @@ class StemmingAnalyzer implements Analyzer {
     this.#stems = new Recent(50_000, (word) => this.#stem(word))
     this.record = {
       stemmer: '@orama/stemmers',
-      stemmerVersion: fingerprint(language),
+      // The second part changes with what is indexed: 2 has the tenant in every term, names, tags and titles.
+      stemmerVersion: `${fingerprint(language)}-2`,
       language: name,
       cjk: 'bigrams-1',
     }
@@ -102,23 +125,28 @@ class StemmingAnalyzer implements Analyzer {
 
   tenantToken = (tenantId: string): string => this.#tokens.get(tenantId)
 
-  searchText(tenantId: string, content: string): string {
+  searchText(tenantId: string, ...fields: readonly (string | null)[]): string {
     const terms: string[] = [this.#tokens.get(tenantId)]
     // What is past the cut would not be indexed: it need not be read either.
-    for (const [word] of normalize(content.slice(0, MAX_TEXT)).matchAll(WORD)) this.#terms(word, terms, true)
-    const text = terms.join(' ')
-    return text.length <= MAX_TEXT ? text : text.slice(0, text.lastIndexOf(' ', MAX_TEXT))
+    for (const field of fields)
+      if (field) for (const [word] of normalize(field.slice(0, MAX_TEXT)).matchAll(WORD)) this.#terms(word, terms, true)
+    return cut(terms)
   }
 
   queryTerms(text: string): readonly QueryTerm[] {
     const words = Array.from(normalize(text.slice(0, MAX_QUERY_TEXT)).matchAll(WORD), ([word]) => word)
     const telling = words.filter((word) => !this.language.stopWords.has(word))
     const terms = new Map<string, QueryTerm>()
-    for (const word of telling.length > 0 ? telling : words) {
+    const add = (text: string, prefix: boolean, word: number) => {
+      if (!terms.has(text)) terms.set(text, { text, prefix, word })
+    }
+    for (const [i, word] of (telling.length > 0 ? telling : words).entries()) {
       const made: string[] = []
       this.#terms(word, made, false)
-      for (const term of made) terms.set(term, { text: term, prefix: false })
-      if (made.length === 0 && UNSPACED.test(word)) terms.set(word, { text: word, prefix: true })
+      made.forEach((term, j) => {
+        add(term, false, i * MAX_QUERY_TEXT + j)
+      })
+      if (made.length === 0 && UNSPACED.test(word)) add(word, true, i * MAX_QUERY_TEXT)
       if (terms.size >= MAX_QUERY_TERMS) break
     }
     return [...terms.values()].slice(0, MAX_QUERY_TERMS)
@@ -133,7 +161,7 @@ class StemmingAnalyzer implements Analyzer {
   }
 
   #push(term: string, into: string[]): void {
-    if (term !== '' && !TENANT_TOKEN.test(term)) into.push(term)
+    if (term !== '') into.push(term)
   }
 
   #stem(word: string): string {
@@ -169,4 +197,29 @@ export async function createAnalyzer(language: string | null): Promise<Analyzer>
         `known are ${Object.keys(LANGUAGES).join(', ')}`,
     )
   return new StemmingAnalyzer(language, await loadLanguage(language as keyof typeof LANGUAGES))
+}
+
+/** The analyzer of a store and those of the languages that its conversations name. */
+export class Analyzers {
+  readonly #made = new Map<string, Promise<Analyzer>>()
+  constructor(readonly standard: Analyzer) {}
+
+  /** Null means the store's own language. */
+  async of(language: string | null): Promise<Analyzer> {
+    const { record } = this.standard
+    if (language === null || language === record.language || record.language === 'none') return this.standard
+    let made = this.#made.get(language)
+    if (made === undefined) {
+      made = createAnalyzer(language)
+      this.#made.set(language, made)
+    }
+    return made
+  }
+}
+
+/** The terms of a question in several languages: stems of one word stand together, and each counts once. */
+export function mergeTerms(lists: readonly (readonly QueryTerm[])[]): readonly QueryTerm[] {
+  const terms = new Map<string, QueryTerm>()
+  for (const list of lists) for (const term of list) if (!terms.has(term.text)) terms.set(term.text, term)
+  return [...terms.values()].slice(0, MAX_QUERY_TERMS)
 }

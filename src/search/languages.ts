@@ -1,3 +1,6 @@
+import { ValidationError } from '../errors.js'
+import { suggestion } from '../model/parse.js'
+
 /** What the analyzer needs of a language. */
 export interface Language {
   readonly stem: (word: string) => string
@@ -59,6 +62,15 @@ export const LANGUAGES = {
     stopWords: () => import('@orama/stopwords/ukrainian'),
   },
 } satisfies Record<string, Source>
+
+/** Refuses a language that is not known. */
+export function checkLanguage(language: string | null | undefined): void {
+  if (language != null && !Object.hasOwn(LANGUAGES, language))
+    throw new ValidationError(
+      'language',
+      `is not known${suggestion(language, Object.keys(LANGUAGES))}; known are ${Object.keys(LANGUAGES).join(', ')}`,
+    )
+}
 
 export async function loadLanguage(name: keyof typeof LANGUAGES): Promise<Language> {
   const source: Source = LANGUAGES[name]

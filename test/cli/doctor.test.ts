@@ -52,7 +52,9 @@ describe('bruno-memory doctor', () => {
     expect((await examined(join(folder, 'no', 'x.db'))).bad[0]).toContain('does not exist')
     const empty = join(folder, 'empty.db')
     new Sqlite(empty).exec('create table mine (x)').close()
-    expect((await examined(empty)).bad).toContainEqual('failure schema: 2 migrations are pending')
+    expect((await examined(empty)).bad).toContainEqual(
+      expect.stringMatching(/^failure schema: \d migrations are pending$/),
+    )
     const client = new Sqlite(url)
     client.pragma('foreign_keys = OFF')
     client.exec("update bruno_messages set conversation_id = 'gone' where seq = 3")

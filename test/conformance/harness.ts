@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Capabilities } from '../../src/contract/capabilities.js'
 import type { Memory } from '../../src/contract/memory.js'
-import type { CommonOptions } from '../../src/options.js'
+import type { CommonOptions } from '../../src/contract/options.js'
 import { type ManualClock, manualClock, START } from '../support/clock.js'
 import { refused } from './expecting.js'
 

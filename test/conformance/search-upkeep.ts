@@ -140,8 +140,9 @@ function itKeepsTenantsApart(ground: Ground): void {
 
   it('the name of a tenant is not a word of its records', async () => {
     const memory = await ground.open()
-    await memory.forTenant('acme').memories.add({ id: 'e', userId: 'zeppelin', content: 'bicycle', tags: ['zeppelin'] })
+    await memory.forTenant('acme').memories.add({ id: 'e', userId: 'zeppelin', content: 'bicycle', tags: ['vehicle'] })
     expect(await found(memory.forTenant('acme'), 'acme zeppelin default e')).toEqual([])
+    expect(await found(memory.forTenant('acme'), 'vehicles')).toEqual(['memory e'])
     expect(await found(memory.forTenant('acme'), 'bicycle')).toEqual(['memory e'])
   })
 

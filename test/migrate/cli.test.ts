@@ -42,10 +42,11 @@ function folder(): string {
 
 describe.each(engines())('bruno-memory migrate on $dialect', (engine) => {
   test('goes from nothing to current, and says how it stands on the way', async () => {
-    const { url } = await fresh(engine)
+    const { url, bundle } = await fresh(engine)
+    const tags = bundle.migrations.map((m) => m.tag)
     expect(await migrate(['status', '--url', url])).toMatchObject({
       code: 1,
-      out: 'pending  0000_initial\npending  0001_search\n2 pending: run `bruno-memory migrate`\n',
+      out: `${tags.map((tag) => `pending  ${tag}\n`).join('')}${tags.length} pending: run \`bruno-memory migrate\`\n`,
     })
     expect(await migrate(['verify', '--url', url])).toMatchObject({ code: 1 })
     expect(await migrate(['drift', '--url', url])).toMatchObject({
@@ -56,8 +57,10 @@ describe.each(engines())('bruno-memory migrate on $dialect', (engine) => {
     expect(sql).toMatchObject({ code: 0, out: expect.stringMatching(/^-- 0000_initial\n[\s\S]*-- 0001_search\n/) })
     expect(await migrate(['--url', url])).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/ is current: 2 applied now\n$/),
-      err: expect.stringContaining('applying 0000_initial (1 of 2)\napplied 0000_initial (1 of 2)\n'),
+      out: expect.stringMatching(/ is current: \d applied now\n$/),
+      err: expect.stringContaining(
+        `applying 0000_initial (1 of ${tags.length})\napplied 0000_initial (1 of ${tags.length})\n`,
+      ),
     })
     expect(await migrate(['up', '--url', url])).toMatchObject({
       code: 0,
@@ -70,14 +73,15 @@ describe.each(engines())('bruno-memory migrate on $dialect', (engine) => {
   })
 
   test('prints one JSON document where asked', async () => {
-    const { url } = await fresh(engine)
+    const { url, bundle } = await fresh(engine)
+    const tags = bundle.migrations.map((m) => m.tag)
     const json = async (...args: string[]) => JSON.parse((await migrate([...args, '--json', '--url', url])).out)
-    expect(await json('status')).toEqual({ applied: [], pending: ['0000_initial', '0001_search'], problems: [] })
+    expect(await json('status')).toEqual({ applied: [], pending: tags, problems: [] })
     expect((await json('sql')).sql).toContain('0000_initial')
-    expect(await json()).toEqual({ applied: ['0000_initial', '0001_search'], elsewhere: [] })
+    expect(await json()).toEqual({ applied: tags, elsewhere: [] })
     expect(await json('verify')).toEqual({
       ok: true,
-      applied: ['0000_initial', '0001_search'],
+      applied: tags,
       pending: [],
       problems: [],
       differences: [],
@@ -101,16 +105,17 @@ describe.each(engines())('bruno-memory migrate on $dialect', (engine) => {
 
   test('a database with a problem is refused by name', async () => {
     const database = await fresh(engine)
+    const newest = database.bundle.migrations.at(-1)?.tag
     await migrate(['--url', database.url])
     await database.exec(
       "UPDATE bruno_migrations SET hash = 'edited' WHERE hash LIKE '%' AND created_at = (SELECT max(created_at) FROM bruno_migrations)",
     )
     expect(await migrate(['--url', database.url])).toMatchObject({
-      error: { code: 'migration', migration: '0001_search' },
+      error: { code: 'migration', migration: newest },
     })
     expect(await migrate(['status', '--url', database.url])).toMatchObject({
       code: 1,
-      out: expect.stringContaining('problem  edited: migration 0001_search was edited'),
+      out: expect.stringContaining(`problem  edited: migration ${newest} was edited`),
     })
   })
 
@@ -134,7 +139,7 @@ describe('bruno-memory migrate', () => {
     const path = join(folder(), 'memory.db')
     expect(await migrate(['--url', scheme + path])).toMatchObject({
       code: 0,
-      out: `${path} is current: 2 applied now\n`,
+      out: expect.stringMatching(/memory\.db is current: \d applied now\n$/),
     })
     expect(existsSync(path)).toBe(true)
   })

@@ -33,7 +33,7 @@ describe.each(engines())('drift on $dialect', (engine) => {
   test('names tables, columns and indexes that are missing or extra', async () => {
     expect(
       await changed(
-        'DROP TABLE bruno_outbox',
+        'DROP TABLE bruno_operations',
         'CREATE TABLE bruno_new (id integer)',
         'ALTER TABLE bruno_users ADD COLUMN nickname text',
         'ALTER TABLE bruno_documents DROP COLUMN metadata',
@@ -46,7 +46,7 @@ describe.each(engines())('drift on $dialect', (engine) => {
       'extra index bruno_memories.mine',
       'missing index bruno_messages.bruno_messages_parent',
       'extra table bruno_new',
-      'missing table bruno_outbox',
+      'missing table bruno_operations',
     ])
   })
 

@@ -122,7 +122,7 @@ describe('the rebuild that drizzle-kit generates for SQLite', () => {
     const made = workspace()
     made.add('sqlite', 'rebuild', generatedRebuild)
     expect(lintMigrations(made.migrations).join()).toContain(
-      '0002_rebuild: rows of bruno_messages are lost under drizzle-kit',
+      'rebuild: rows of bruno_messages are lost under drizzle-kit',
     )
   })
 

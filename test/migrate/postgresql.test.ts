@@ -48,7 +48,7 @@ describe('migrations on PostgreSQL', () => {
     await expect(migratorOf(breaking).up()).rejects.toThrow()
     expect(statements).toBeGreaterThanOrEqual(9)
     expect([...(await database.target.catalog()).keys()]).toEqual([])
-    expect((await migratorOf(sql).up()).applied).toHaveLength(2)
+    expect((await migratorOf(sql).up()).applied).toHaveLength(database.bundle.migrations.length)
   })
 
   test('statements that land outside their transaction change nothing', async () => {
@@ -58,7 +58,7 @@ describe('migrations on PostgreSQL', () => {
     const outside: PostgresqlMigrationClient = { unsafe: (text) => sql.unsafe(text), begin: (work) => work(sql) }
     await expect(migratorOf(outside).up()).rejects.toMatchObject({ migration: '0000_initial' })
     expect([...(await database.target.catalog()).keys()]).toEqual([])
-    expect((await migratorOf(sql).up()).applied).toHaveLength(2)
+    expect((await migratorOf(sql).up()).applied).toHaveLength(database.bundle.migrations.length)
   })
 
   test('the tables are made in "public", wherever the search path points', async () => {

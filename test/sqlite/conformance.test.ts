@@ -20,12 +20,6 @@ async function dispose(): Promise<void> {
   await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true })))
 }
 
-/** What the full-text index does not do by now. */
-const index = {
-  'shared-ranking': "FTS5's bm25 counts the rows of all tenants",
-  'no-neighbour-words': 'the index holds the words of each message alone',
-}
-
 describeBackend({
   name: 'sqlite, a file',
   async create(options) {
@@ -36,7 +30,6 @@ describeBackend({
   reopen: async (memory, options) => at(opened.get(memory) ?? '', options),
   dispose,
   lacks: ['vectorSearch'],
-  deviations: index,
 })
 
 describeBackend({
@@ -44,5 +37,5 @@ describeBackend({
   create: async (options) => at(':memory:', options),
   dispose,
   lacks: ['vectorSearch'],
-  deviations: { ...index, 'private-storage': 'a :memory: database belongs to its connection' },
+  deviations: { 'private-storage': 'a :memory: database belongs to its connection' },
 })

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createBackend } from '../../src/backend.js'
 import { reindexSqlite } from '../../src/backends/sqlite/reindex.js'
-import type { SqliteOptions } from '../../src/options.js'
+import type { SqliteOptions } from '../../src/contract/options.js'
 
 let folder = ''
 let databasePath = ''

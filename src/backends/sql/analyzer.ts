@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm/sql/sql'
+import type { Filter } from '../../contract/filter.js'
 import { ConfigurationError } from '../../errors.js'
-import type { AnalyzerRecord } from '../../search/analyzer.js'
-import { now, type SqlStoreContext } from './context.js'
-import { perEngine, type SqlRunner } from './engine.js'
+import { type Analyzer, type AnalyzerRecord, mergeTerms, type QueryTerm } from '../../search/analyzer.js'
+import { now, type SqlContext, type SqlStoreContext, tenantIs } from './context.js'
+import { perEngine, type SqlRunner, type SqlSession } from './engine.js'
 import { list, value } from './statement.js'
 import { insertInto } from './write.js'
 
@@ -18,11 +19,21 @@ const KEYS = [
   'revision',
 ] as const
 const ID = 'default'
+/** The rows of further languages: conversations name them. */
+const idOf = (language: string): string => `language:${language}`
 
 const statements = perEngine((engine) => {
-  const { analyzers: t } = engine.tables
+  const { analyzers: t, conversations: c } = engine.tables
   const selection = { stemmer: t.stemmer, stemmerVersion: t.stemmerVersion, language: t.language, cjk: t.cjk }
   return {
+    languages: engine.statement(
+      { id: t.id, language: t.language, stemmerVersion: t.stemmerVersion },
+      () => sql`select ${t.id}, ${t.language}, ${t.stemmerVersion} from ${t} where ${t.id} <> ${value('id')}`,
+    ),
+    ofConversation: engine.statement(
+      { language: c.language },
+      () => sql`select ${c.language} from ${c} where ${tenantIs(c.tenantId)} and ${c.id} = ${value('conversationId')}`,
+    ),
     get: engine.statement(selection, () => sql`select ${list(selection)} from ${t} where ${t.id} = ${value('id')}`),
     insert: engine.command(() => sql`${insertInto(engine, 'analyzers', KEYS)} on conflict (id) do nothing`),
   }
@@ -47,7 +58,10 @@ export async function checkAnalyzer(store: SqlStoreContext, runner: SqlRunner): 
     )
     stored = await read()
   }
-  if (!stored || (Object.keys(record) as (keyof AnalyzerRecord)[]).every((key) => record[key] === stored[key])) return
+  if (!stored || (Object.keys(record) as (keyof AnalyzerRecord)[]).every((key) => record[key] === stored[key])) {
+    await checkLanguages(store, runner)
+    return
+  }
   const way =
     stored.language === record.language
       ? 'index it again with `bruno-memory reindex`'
@@ -57,4 +71,52 @@ export async function checkAnalyzer(store: SqlStoreContext, runner: SqlRunner): 
   throw new ConfigurationError(
     `this store was indexed with another analyzer (${describe(stored)}; here: ${describe(record)}): ${way}`,
   )
+}
+
+/** The same for the languages that conversations name. */
+async function checkLanguages(store: SqlStoreContext, runner: SqlRunner): Promise<void> {
+  const { languages } = statements(store.engine)
+  for (const row of await runner.read(async (session) => session.all(languages, { id: ID }))) {
+    const { record } = await store.analyzers.of(row.language)
+    if (record.language === row.language && record.stemmerVersion !== row.stemmerVersion)
+      throw new ConfigurationError(
+        `conversations in ${row.language} were indexed with another analyzer: index them again with \`bruno-memory reindex\``,
+      )
+  }
+}
+
+/** The analyzer of a conversation's language, which is on record from then on. */
+export async function useLanguage(
+  context: SqlContext,
+  session: SqlSession,
+  language: string | null,
+): Promise<Analyzer> {
+  const analyzer = await context.analyzers.of(language)
+  if (language === null || analyzer === context.analyzer) return analyzer
+  const at = now(context)
+  const values = { id: idOf(language), ...analyzer.record, createdAt: at, updatedAt: at, version: 1 }
+  await session.run(statements(context.engine).insert, values)
+  return analyzer
+}
+
+/** The terms of a question, in the language of the conversation that is asked, or in all that are in use. */
+export async function queryTerms(
+  context: SqlContext,
+  session: SqlSession,
+  text: string,
+  { conversationId }: Filter,
+): Promise<readonly QueryTerm[]> {
+  const { languages, ofConversation } = statements(context.engine)
+  const own = context.analyzer.queryTerms(text)
+  const others = await session.all(languages, { id: ID })
+  if (others.length === 0) return own
+  const asked =
+    conversationId === undefined
+      ? null
+      : (await session.all(ofConversation, { tenantId: context.tenantId, conversationId }))[0]
+  // Memories that name the conversation are in the store's own language.
+  const names = asked ? [asked.language] : others.map((row) => row.language)
+  const lists = [own]
+  for (const name of names) if (name !== null) lists.push((await context.analyzers.of(name)).queryTerms(text))
+  return mergeTerms(lists)
 }

@@ -22,6 +22,7 @@ export const conversationColumns = ({ conversations: t }: Tables) => ({
   summary: t.summary,
   tags: t.tags,
   metadata: t.metadata,
+  language: t.language,
   messageCount: t.messageCount,
   lastPosition: t.lastPosition,
   expiresAt: t.expiresAt,

@@ -1,15 +1,22 @@
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { Reranker } from '../../contract/search.js'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.js'
 import type { Checks } from '../../model/check.js'
-import type { Analyzer } from '../../search/analyzer.js'
+import type { Analyzer, Analyzers } from '../../search/analyzer.js'
 import type { SqlEngine, SqlRunner } from './engine.js'
 import { value } from './statement.js'
+import type { SqlVectors } from './vectors.js'
 
 /** What the repositories of one store share. */
 export interface SqlStoreContext {
   readonly engine: SqlEngine
   readonly analyzer: Analyzer
+  readonly analyzers: Analyzers
+  readonly vectors: SqlVectors
+  readonly reranker: Reranker | null
+  /** What the parts of a hybrid search count. */
+  readonly weights: { readonly text: number; readonly vector: number }
   readonly checks: Checks
   readonly clock: () => number
   readonly newId: () => string

@@ -14,6 +14,8 @@ import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Conversation } from '../../model/records.js'
+import { checkLanguage } from '../../search/languages.js'
+import { useLanguage } from './analyzer.js'
 import { conversationColumns } from './columns.js'
 import {
   alive,
@@ -28,6 +30,7 @@ import {
 } from './context.js'
 import { deleteConversations } from './delete.js'
 import { perEngine, type SqlSession } from './engine.js'
+import { analyseMessages } from './message-analysis.js'
 import { toPage } from './paging.js'
 import { bind, list, value } from './statement.js'
 import { ensureUser } from './users.js'
@@ -41,6 +44,7 @@ const KEYS = [
   'summary',
   'tags',
   'metadata',
+  'language',
   'messageCount',
   'lastPosition',
   'expiresAt',
@@ -49,7 +53,7 @@ const KEYS = [
   'version',
   'revision',
 ] as const
-const PATCHED = ['title', 'summary', 'tags', 'metadata', 'expiresAt', 'updatedAt', 'version'] as const
+const PATCHED = ['title', 'summary', 'tags', 'metadata', 'language', 'expiresAt', 'updatedAt', 'version'] as const
 
 const statements = perEngine((engine) => {
   const { conversations: t } = engine.tables
@@ -109,6 +113,7 @@ export async function insertConversation(
     summary: input.summary ?? null,
     tags: input.tags ?? [],
     metadata: input.metadata ?? EMPTY,
+    language: input.language ?? null,
     messageCount: 0,
     lastPosition: 0,
     expiresAt: input.expiresAt ?? null,
@@ -117,6 +122,7 @@ export async function insertConversation(
     version: 1,
   }
   const { insert, getAny } = statements(context.engine)
+  await useLanguage(context, session, conversation.language)
   await ensureUser(context, session, conversation.userId)
   const [stored] = await session.all(getAny, { tenantId: context.tenantId, id: conversation.id })
   if (stored) {
@@ -136,6 +142,7 @@ export function sqlConversations(context: SqlContext): Plain<ConversationReposit
   return {
     async create(input: NewConversation) {
       const checked = checks.newConversation(input)
+      checkLanguage(checked.language)
       const id = checked.id ?? context.newId()
       return runner.write((session) => insertConversation(context, session, { ...checked, id }))
     },
@@ -151,6 +158,7 @@ export function sqlConversations(context: SqlContext): Plain<ConversationReposit
     async update(id: string, patch: ConversationPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
       const { metadata, ...fields } = checks.conversationPatch(patch)
+      checkLanguage(fields.language)
       const version = checkVersionOption(options.version)
       return runner.write(async (session) => {
         const { lock, update } = statements(engine)
@@ -165,6 +173,7 @@ export function sqlConversations(context: SqlContext): Plain<ConversationReposit
           version: stored.version + 1,
         } as Conversation
         await session.run(update, { ...conversation })
+        if (conversation.language !== stored.language) await analyseMessages(context, session, conversation)
         return conversation
       })
     },

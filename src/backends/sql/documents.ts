@@ -7,11 +7,13 @@ import type { CheckedDocument } from '../../model/check.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Document } from '../../model/records.js'
+import { documentText } from '../../search/fields.js'
 import { documentColumns } from './columns.js'
 import { alive, EMPTY, missing, now, type SqlContext, tenantIs } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { toPage } from './paging.js'
 import { list, value } from './statement.js'
+import { writeOwnVectors } from './vectors.js'
 import { assignments } from './write.js'
 
 const REPLACED = ['content', 'metadata', 'expiresAt', 'searchText', 'createdAt', 'updatedAt', 'version'] as const
@@ -51,9 +53,9 @@ const statements = perEngine((engine) => {
   }
 })
 
-type Draft = Document & { readonly searchText: string }
+type Draft = Document & { readonly searchText: string; readonly vector: Float32Array | null }
 
-function draft(context: SqlContext, input: CheckedDocument): Draft {
+function draft(context: SqlContext, input: CheckedDocument, path: string): Draft {
   const at = now(context)
   const createdAt = input.createdAt ?? at
   return {
@@ -66,11 +68,12 @@ function draft(context: SqlContext, input: CheckedDocument): Draft {
     createdAt,
     updatedAt: input.updatedAt ?? createdAt,
     version: 1,
-    searchText: context.analyzer.searchText(context.tenantId, input.content),
+    vector: context.vectors.own(input.vector, `${path}vector`),
+    searchText: documentText(context.analyzer, context.tenantId, input),
   }
 }
 
-const toDocument = ({ searchText: _, ...document }: Draft): Document => document
+const toDocument = ({ searchText: _s, vector: _v, ...document }: Draft): Document => document
 
 async function upsert(
   context: SqlContext,
@@ -103,6 +106,12 @@ async function upsert(
     added as readonly object[] as readonly Record<string, unknown>[],
     (i) => `documents[${i}].id`,
   )
+  await writeOwnVectors(
+    context,
+    session,
+    'document',
+    batch.map(({ namespace, id, vector }) => ({ scope: namespace, id, vector })),
+  )
   return batch.map((made) => toDocument(stored.get(made) ?? made))
 }
 
@@ -114,7 +123,9 @@ export function sqlDocuments(context: SqlContext): Plain<DocumentRepository> {
       const checked = checks.newDocuments(input)
       // Of two with one key, the later stands: as if they had been written one after the other.
       const unique = new Map(checked.map((document) => [JSON.stringify([document.namespace, document.id]), document]))
-      const batch = [...unique.values()].map((document) => [document, draft(context, document)] as const)
+      const batch = [...unique.values()].map(
+        (document) => [document, draft(context, document, `documents[${checked.indexOf(document)}].`)] as const,
+      )
       if (batch.length === 0) return []
       const dated = new Set(batch.filter(([document]) => document.createdAt !== undefined).map(([, made]) => made))
       return runner.write((session) =>

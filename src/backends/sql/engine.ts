@@ -1,5 +1,6 @@
 import type { SQL } from 'drizzle-orm/sql/sql'
 import type * as sqlite from '../../../schema/sqlite.js'
+import type { DistanceMetric } from '../../contract/embedder.js'
 import type { MetadataFilter } from '../../contract/filter.js'
 import type { SearchKind } from '../../model/records.js'
 import type { QueryTerm } from '../../search/analyzer.js'
@@ -35,6 +36,8 @@ export interface SqlEngine {
   readonly tables: Tables
   /** Draws the store-wide revision, after the row's lock. */
   readonly revision: SQL
+  /** `join`, or the engine's way to say that the left side is read first, where its planner would not see it. */
+  readonly join: SQL
   /** Ends a SELECT whose rows are about to be changed. */
   readonly forUpdate: SQL
   /** A statement whose text is made at its first use. */
@@ -59,8 +62,51 @@ export interface SqlEngine {
     values: Values,
   ): Promise<number>
   readonly conditions: SqlConditions
-  /** Rows of a table whose text matches, best first, `limit` of them, after the conditions; `score` is added. */
+  /** Rows of a table whose text matches, about the best first, `candidates` of them, after the conditions. */
   textSearch(search: TextSearch): SQL
+  /** In how many of the tenant's rows each term occurs. */
+  termFrequencies(
+    session: SqlSession,
+    table: SearchedTable,
+    tenantToken: string,
+    terms: readonly QueryTerm[],
+  ): Promise<number[]>
+  /** Absent where the engine cannot compare vectors. */
+  readonly vectors?: VectorEngine
+}
+
+/** How an engine compares vectors. */
+export interface VectorEngine {
+  /** The distance of a stored vector from the one bound as `vector`; null where it has none. */
+  distance(metric: DistanceMetric, column: SQL): SQL
+  /** Rows of a record table nearest first, `candidates` of them: every vector that meets the conditions is compared. */
+  exact(search: NearestSearch): SQL
+  /** The same, by a first look over the tenant's index; null where it has none for such vectors. */
+  quick(search: NearestSearch): SQL | null
+  /** What `quick` binds beside the values of the search. */
+  quickValues(vector: Float32Array): Values
+  /** Keeps the index of one vector. */
+  index(session: SqlSession, row: VectorIndexRow): Promise<void>
+}
+
+export interface VectorIndexRow {
+  readonly part: number
+  readonly seq: number
+  readonly recordSeq: number
+  readonly vector: Float32Array
+}
+
+export interface NearestSearch {
+  readonly metric: DistanceMetric
+  readonly table: SearchedTable
+  readonly selection: Selection
+  readonly join: TextSearch['join']
+  /** Conditions on the record. */
+  readonly where: SQL
+  /** Conditions on the row of the vector that narrow its range, the tenant's first. */
+  readonly range: SQL
+  /** Whether the conditions are only those of the range, so that the nearest need not meet them one by one first. */
+  readonly plain: boolean
 }
 
 /** Statements are made once per engine, in whichever repository they are used first. */
@@ -93,6 +139,12 @@ export interface SqlConditions {
   metadata(column: SQL, filter: MetadataFilter): SQL[]
   /** The JSON array of texts has any, or all, of the texts bound as `tags`; how many they are is bound as `tagCount`. */
   tags(column: SQL, match: 'any' | 'all'): SQL
+  /** The column is one of the integers bound as `name`, encoded by `integers`. */
+  amongIntegers(column: SQL, name: string): SQL
+  integers(values: readonly number[]): unknown
+  /** Rows of texts and integers, bound as `name` and encoded by `encodeRows`, under these column names. */
+  rows(name: string, columns: Readonly<Record<string, 'text' | 'integer'>>): SQL
+  encodeRows(rows: readonly (readonly (string | number)[])[]): unknown
   /** The value that `textSearch` binds as `match`. */
   match(tenantToken: string, terms: readonly QueryTerm[]): unknown
 }

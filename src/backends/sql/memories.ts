@@ -16,14 +16,16 @@ import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkLimit, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { MemoryEntry } from '../../model/records.js'
+import { memoryText } from '../../search/fields.js'
 import { memoryColumns } from './columns.js'
 import { alive, checkVersion, checkVersionOption, EMPTY, missing, now, type SqlContext, tenantIs } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { checkFilter, FILTER_NAMES, type FilterSql, filterSql } from './filters.js'
 import { toPage } from './paging.js'
-import { searchTable } from './search.js'
+import { searchMemories } from './search.js'
 import { bind, list, type Statement, value } from './statement.js'
 import { ensureUser } from './users.js'
+import { writeOwnVectors } from './vectors.js'
 import { assignments } from './write.js'
 
 const PATCHED = [
@@ -85,9 +87,9 @@ const statements = perEngine((engine) => {
   }
 })
 
-type Draft = MemoryEntry & { readonly searchText: string }
+type Draft = MemoryEntry & { readonly searchText: string; readonly vector: Float32Array | null }
 
-function draft(context: SqlContext, input: CheckedMemory): Draft {
+function draft(context: SqlContext, input: CheckedMemory, path = ''): Draft {
   const at = now(context)
   const createdAt = input.createdAt ?? at
   return {
@@ -110,7 +112,8 @@ function draft(context: SqlContext, input: CheckedMemory): Draft {
     createdAt,
     updatedAt: input.updatedAt ?? createdAt,
     version: 1,
-    searchText: context.analyzer.searchText(context.tenantId, input.content),
+    vector: context.vectors.own(input.vector, `${path}vector`),
+    searchText: memoryText(context.analyzer, context.tenantId, input),
   }
 }
 
@@ -130,7 +133,13 @@ async function insert(
     batch as readonly object[] as readonly Record<string, unknown>[],
     path,
   )
-  return batch.map(({ searchText: _, ...memory }) => memory)
+  await writeOwnVectors(
+    context,
+    session,
+    'memory',
+    batch.map(({ id, vector }) => ({ scope: '', id, vector })),
+  )
+  return batch.map(({ searchText: _s, vector: _v, ...memory }) => memory)
 }
 
 export function sqlMemories(context: SqlContext): Plain<MemoryRepository> {
@@ -166,7 +175,7 @@ export function sqlMemories(context: SqlContext): Plain<MemoryRepository> {
       return stored as MemoryEntry
     },
     async addMany(inputs: readonly NewMemory[]) {
-      const made = checks.newMemories(inputs).map((input) => draft(context, input))
+      const made = checks.newMemories(inputs).map((input, i) => draft(context, input, `memories[${i}].`))
       if (made.length === 0) return []
       return runner.write((session) => insert(context, session, made, (i) => `memories[${i}].id`))
     },
@@ -193,7 +202,7 @@ export function sqlMemories(context: SqlContext): Plain<MemoryRepository> {
           updatedAt: now(context),
           version: stored.version + 1,
         } as MemoryEntry
-        await session.run(s.update, { ...merged, searchText: context.analyzer.searchText(tenantId, merged.content) })
+        await session.run(s.update, { ...merged, searchText: memoryText(context.analyzer, tenantId, merged) })
         return merged
       })
     },
@@ -221,9 +230,7 @@ export function sqlMemories(context: SqlContext): Plain<MemoryRepository> {
         const found =
           text === undefined
             ? (await page(session, { ...filter, limit }, conditions)).items
-            : (await searchTable(context, session, 'memory', { text, filter: conditions, limit })).map(
-                (hit) => hit.record as MemoryEntry,
-              )
+            : await searchMemories(context, session, text, filter, limit)
         const at = now(context)
         const ids = engine.conditions.texts(found.map((memory) => memory.id))
         if (found.length > 0) await session.run(s.use, { tenantId, ids, now: at })

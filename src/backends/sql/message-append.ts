@@ -2,13 +2,19 @@ import type { AppendOptions } from '../../contract/repositories.js'
 import { NotFoundError, ValidationError } from '../../errors.js'
 import type { CheckedMessage } from '../../model/check.js'
 import type { Message } from '../../model/records.js'
+import { messageText } from '../../search/fields.js'
+import { useLanguage } from './analyzer.js'
 import { EMPTY, missing, now, type SqlContext } from './context.js'
 import { findConversation, insertConversation } from './conversations.js'
 import type { SqlSession } from './engine.js'
 import { messageStatements } from './message-statements.js'
+import { writeOwnVectors } from './vectors.js'
 
 /** A message on its way into the table: the record and what only the table holds. */
-export type MessageDraft = { -readonly [K in keyof Message]: Message[K] } & { searchText: string }
+export type MessageDraft = { -readonly [K in keyof Message]: Message[K] } & {
+  searchText: string
+  vector: Float32Array | null
+}
 
 /** Everything that can be made before the write's turn comes. */
 export function drafts(
@@ -17,7 +23,7 @@ export function drafts(
   messages: readonly CheckedMessage[],
 ): MessageDraft[] {
   const at = now(context)
-  return messages.map((message) => {
+  return messages.map((message, i) => {
     const content = message.content ?? ''
     const createdAt = message.createdAt ?? at
     return {
@@ -37,7 +43,8 @@ export function drafts(
       createdAt,
       updatedAt: message.updatedAt ?? createdAt,
       version: 1,
-      searchText: context.analyzer.searchText(context.tenantId, content),
+      vector: context.vectors.own(message.vector, `messages[${i}].vector`),
+      searchText: messageText(context.analyzer, context.tenantId, { name: message.name ?? null, content }),
     }
   })
 }
@@ -63,13 +70,13 @@ export const toMessage = (draft: MessageDraft): Message => ({
 })
 
 /** Draws `n` positions; makes the conversation and its user if they are absent and `userId` is given. */
-export async function advance(
+async function advance(
   context: SqlContext,
   session: SqlSession,
   conversationId: string,
   n: number,
   { userId }: Pick<AppendOptions, 'userId'>,
-): Promise<number> {
+): Promise<Advanced> {
   const s = messageStatements(context.engine)
   const values = { tenantId: context.tenantId, conversationId, userId, n, now: now(context) }
   const statement = userId === undefined ? s.advance : s.advanceOfUser
@@ -80,7 +87,25 @@ export async function advance(
     ;[row] = await session.all(statement, values)
   }
   if (!row) throw new NotFoundError('conversation')
-  return row.lastPosition - n
+  return { last: row.lastPosition - n, language: row.language }
+}
+
+interface Advanced {
+  readonly last: number
+  readonly language: string | null
+}
+
+/** Messages of a conversation in another language than the store's are analysed again, in theirs. */
+async function analyse(
+  context: SqlContext,
+  session: SqlSession,
+  batch: readonly MessageDraft[],
+  language: string | null,
+): Promise<void> {
+  if (language === null) return
+  const analyzer = await useLanguage(context, session, language)
+  if (analyzer === context.analyzer) return
+  for (const draft of batch) draft.searchText = messageText(analyzer, draft.tenantId, draft)
 }
 
 /** A parent must be a message of the same conversation, or stand earlier in the same batch. */
@@ -120,7 +145,8 @@ export async function appendMessages(
   batch: readonly MessageDraft[],
   options: Pick<AppendOptions, 'userId'>,
 ): Promise<void> {
-  const last = await advance(context, session, conversationId, batch.length, options)
+  const { last, language } = await advance(context, session, conversationId, batch.length, options)
+  await analyse(context, session, batch, language)
   batch.forEach((message, i) => {
     message.position = last + i + 1
   })
@@ -135,7 +161,16 @@ async function insertMessages(context: SqlContext, session: SqlSession, batch: r
     batch as readonly Record<string, unknown>[],
     (i) => `messages[${i}].id`,
   )
+  await writeMessageVectors(context, session, batch)
 }
+
+const writeMessageVectors = (context: SqlContext, session: SqlSession, batch: readonly MessageDraft[]): Promise<void> =>
+  writeOwnVectors(
+    context,
+    session,
+    'message',
+    batch.map(({ conversationId, id, vector }) => ({ scope: conversationId, id, vector })),
+  )
 
 /** Replaces messages whose id exists, in their place, and appends the others. */
 export async function upsertMessages(
@@ -155,7 +190,8 @@ export async function upsertMessages(
   const all = [...unique.values()]
   const added = all.filter((message) => !existing.has(message.id))
   const replaced = all.filter((message) => existing.has(message.id))
-  const last = await advance(context, session, conversationId, added.length, options)
+  const { last, language } = await advance(context, session, conversationId, added.length, options)
+  await analyse(context, session, all, language)
   await checkParents(context, session, all, batch)
   added.forEach((message, i) => {
     message.position = last + i + 1
@@ -173,6 +209,7 @@ export async function upsertMessages(
       version: before.version + 1,
     }
     await session.run(s.replace, { ...draft })
+    await writeMessageVectors(context, session, [draft])
     stored.set(message.id, toMessage(draft))
   }
   return [...unique.keys()].map((id) => stored.get(id) as Message)

@@ -49,7 +49,7 @@ export const messageStatements = perEngine((engine) => {
     update ${c} set last_position = ${c.lastPosition} + ${value('n')}, message_count = ${c.messageCount} + ${value('n')},
       updated_at = ${bind(c.updatedAt, 'now')}, revision = ${engine.revision}
     where ${conversation} and ${alive(c.expiresAt)} ${ofUser ? sql`and ${c.userId} = ${value('userId')}` : sql``}
-    returning ${bare(c.lastPosition)}`
+    returning ${bare(c.lastPosition)}, ${bare(c.language)}`
   const listing = (backward: boolean, roles: boolean, expired: boolean): SQL => sql`
     select ${list(selection)} from ${m} where ${inConversation}
       and ${m.position} ${sql.raw(backward ? '<' : '>')} ${value('from')}
@@ -62,10 +62,11 @@ export const messageStatements = perEngine((engine) => {
     update ${m} set parent_id = null, updated_at = ${bind(m.updatedAt, 'now')}, version = ${m.version} + 1, revision = ${engine.revision}
     where ${inConversation} and ${m.parentId} in (select ${m.id} from ${m} where ${deleted})`
   const flags = [false, true]
+  const advanced = { lastPosition: c.lastPosition, language: c.language }
   return {
     selection,
-    advance: engine.statement({ lastPosition: c.lastPosition }, () => advance(false)),
-    advanceOfUser: engine.statement({ lastPosition: c.lastPosition }, () => advance(true)),
+    advance: engine.statement(advanced, () => advance(false)),
+    advanceOfUser: engine.statement(advanced, () => advance(true)),
     shrink: engine.command(
       () =>
         sql`update ${c} set message_count = ${c.messageCount} - ${value('n')}, updated_at = ${bind(c.updatedAt, 'now')}, revision = ${engine.revision} where ${conversation}`,

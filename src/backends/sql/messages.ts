@@ -16,6 +16,8 @@ import { checkFlag, checkLimit, checkNames, pageWindow, type Window } from '../.
 import { checkId } from '../../model/parse.js'
 import { type Message, ROLES } from '../../model/records.js'
 import { instantProblem } from '../../model/text.js'
+import { messageText } from '../../search/fields.js'
+import { useLanguage } from './analyzer.js'
 import { checkVersion, checkVersionOption, EMPTY, missing, now, type SqlContext } from './context.js'
 import { insertConversation } from './conversations.js'
 import { checkList } from './filters.js'
@@ -129,7 +131,9 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
         } as Message
         if (merged.content.trim() === '' && !merged.parts?.length)
           throw new ValidationError('content', 'must not be blank where there are no parts')
-        await session.run(s.update, { ...merged, searchText: context.analyzer.searchText(tenantId, merged.content) })
+        const [conversation] = await session.all(s.lockConversation, { tenantId, conversationId, now: now(context) })
+        const analyzer = await useLanguage(context, session, conversation?.language ?? null)
+        await session.run(s.update, { ...merged, searchText: messageText(analyzer, tenantId, merged) })
         return merged
       })
     },
@@ -177,6 +181,7 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
           title: title === undefined ? origin.title : title,
           tags: [...origin.tags],
           metadata: mergeJson(origin.metadata, { branchedFrom: { conversationId, messageId } }),
+          language: origin.language,
           expiresAt: origin.expiresAt,
         })
         const n = await engine.insertSelect(session, 'messages', s.copy, { ...values, newId: id, position })

@@ -13,7 +13,13 @@ import { sqlStatistics } from './statistics.js'
 import { sqlUsers } from './users.js'
 
 /** One tenant of an SQL store, on the store or inside a unit. */
-export function sqlScope(store: SqlStoreContext, tenantId: string, runner: SqlRunner, fts: boolean): BackendScope {
+export function sqlScope(
+  store: SqlStoreContext,
+  tenantId: string,
+  runner: SqlRunner,
+  fts: boolean,
+  inUnit = false,
+): BackendScope {
   const context: SqlContext = { ...store, tenantId, runner }
   return {
     users: sqlUsers(context),
@@ -22,7 +28,7 @@ export function sqlScope(store: SqlStoreContext, tenantId: string, runner: SqlRu
     sessions: sqlSessions(context),
     memories: sqlMemories(context),
     documents: sqlDocuments(context),
-    search: sqlSearch(context, fts),
+    search: sqlSearch(context, fts, inUnit),
     statistics: sqlStatistics(context),
     purgeExpired: (options) => purgeTenant(context, options),
   }
@@ -44,7 +50,7 @@ export function sqlUnitScope(
     read: (work) => work(session),
     write: (work) => session.savepoint(() => work(session)),
   }
-  const scope = sqlScope(store, tenantId, runner, fts)
+  const scope = sqlScope(store, tenantId, runner, fts, true)
   const unit: UnitScope = {
     ...scope,
     operations: sqlOperations({ ...store, tenantId, runner }, session),

@@ -1,111 +1,194 @@
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
-import type { Hit, SearchQuery } from '../../contract/search.js'
-import { UnsupportedError, ValidationError } from '../../errors.js'
-import { checkFlag, checkLimit, checkNames } from '../../model/page-options.js'
-import type { SearchKind } from '../../model/records.js'
+import type { Filter } from '../../contract/filter.js'
+import type { Explanation, Hit, SearchQuery } from '../../contract/search.js'
+import { UnsupportedError } from '../../errors.js'
+import type { MemoryEntry, SearchKind } from '../../model/records.js'
+import type { QueryTerm } from '../../search/analyzer.js'
+import { fuse } from '../../search/fusion.js'
+import { rerank } from '../../search/rerank.js'
+import { queryTerms } from './analyzer.js'
 import { documentColumns, memoryColumns, messageColumns } from './columns.js'
-import { now, type SqlContext, tenantIs } from './context.js'
-import { perEngine, type SqlEngine, type SqlSession, TABLE_OF } from './engine.js'
-import { checkFilter, FILTER_NAMES, type FilterSql, filterSql, searchKinds } from './filters.js'
-import { count, type Selection, type Statement } from './statement.js'
+import { now, type SqlContext } from './context.js'
+import { type SqlEngine, type SqlSession, TABLE_OF } from './engine.js'
+import { type FilterSql, filterSql } from './filters.js'
+import { type CheckedQuery, checkQuery } from './search-query.js'
+import { list, type Selection, type Statement } from './statement.js'
+import { conversationOf, rankByText, shaped, type TextRanks, whereOf } from './text-search.js'
+import { rankByVector, type VectorScore } from './vector-search.js'
 
 const COLUMNS = { message: messageColumns, memory: memoryColumns, document: documentColumns }
-type Found = Hit['record'] & { readonly rank: number }
+/** Hits that a reranker sees. */
+const RERANKED = 50
 
-/** Statements by shape: the text of a search does not depend on what is searched. */
-const kept = perEngine(() => new Map<string, Statement<Found>>())
+/** A hit before its record was read. */
+interface Found {
+  readonly kind: SearchKind
+  readonly seq: number
+  readonly score: number
+  readonly parts?: { readonly text: number; readonly vector: number }
+}
 
-function searchSql(engine: SqlEngine, kind: SearchKind, selection: Selection, filter: FilterSql): SQL {
-  const { conversations, messages } = engine.tables
+/** What each part of a search found in one kind. */
+interface Ranks {
+  readonly kind: SearchKind
+  readonly text: TextRanks | null
+  readonly vector: readonly VectorScore[]
+}
+
+type Stored = Hit['record'] & { readonly seq: number }
+
+function recordStatement(engine: SqlEngine, kind: SearchKind, filter: FilterSql): Statement<Stored> {
   const table = engine.tables[TABLE_OF[kind]]
-  const join =
-    kind === 'message'
-      ? {
-          table: sql`${conversations}`,
-          on: sql`${conversations.tenantId} = ${messages.tenantId} and ${conversations.id} = ${messages.conversationId}`,
-        }
-      : null
-  const where = sql.join([tenantIs(table.tenantId), ...filter.conditions], sql` and `)
-  return engine.textSearch({ table: TABLE_OF[kind], selection, join, where })
+  const selection: Selection = { seq: table.seq, ...COLUMNS[kind](engine.tables) }
+  const conversation = conversationOf(engine, kind)
+  const join: SQL = conversation ? sql`join ${conversation.table} on ${conversation.on}` : sql``
+  return shaped(
+    engine,
+    'records',
+    filter,
+    selection,
+    () => sql`select ${list(selection)} from ${table} ${join}
+      where ${engine.conditions.amongIntegers(sql`${table.seq}`, 'seqs')} and ${whereOf(engine, kind, filter)}`,
+  )
 }
 
-function statementOf(engine: SqlEngine, kind: SearchKind, filter: FilterSql): Statement<Found> {
-  const statements = kept(engine)
-  const found = filter.shape === null ? undefined : statements.get(filter.shape)
-  if (found) return found
-  const columns: Selection = COLUMNS[kind](engine.tables)
-  // The engine adds the rank as the last column.
-  const selection: Selection = { ...columns, rank: count(sql``) }
-  const made = engine.statement(selection, () =>
-    searchSql(engine, kind, columns, filter),
-  ) as unknown as Statement<Found>
-  if (filter.shape !== null) statements.set(filter.shape, made)
-  return made
+interface Reading {
+  readonly context: SqlContext
+  readonly session: SqlSession
+  readonly filter: Filter
+  readonly values: Record<string, unknown>
 }
 
-export interface TableSearch {
-  readonly text: string
-  readonly filter: FilterSql
-  readonly limit: number
-  readonly explain?: boolean | undefined
+/** The records of some hits, by kind and row, the filter met once more. */
+async function records(reading: Reading, found: readonly Found[]): Promise<Map<string, Stored>> {
+  const { context, session, values } = reading
+  const { engine } = context
+  const stored = new Map<string, Stored>()
+  for (const kind of new Set(found.map((hit) => hit.kind))) {
+    const filter = filterSql(engine, kind, reading.filter)
+    const seqs = engine.conditions.integers(found.filter((hit) => hit.kind === kind).map((hit) => hit.seq))
+    const rows = await session.all(recordStatement(engine, kind, filter), { ...filter.values, ...values, seqs })
+    for (const row of rows) stored.set(keyOf(kind, row.seq), row)
+  }
+  return stored
 }
 
-/** Best first. A question without a word that the analyzer keeps finds nothing. */
-export async function searchTable(
-  context: SqlContext,
-  session: SqlSession,
-  kind: SearchKind,
-  search: TableSearch,
-): Promise<Hit[]> {
-  const { engine, analyzer, tenantId } = context
-  const terms = analyzer.queryTerms(search.text)
-  if (terms.length === 0) return []
-  const match = engine.conditions.match(analyzer.tenantToken(tenantId), terms)
-  const values = { ...search.filter.values, tenantId, match, now: now(context), limit: search.limit }
-  const rows = await session.all(statementOf(engine, kind, search.filter), values)
-  return rows.map(({ rank, ...record }) => {
-    const bm25 = Math.max(0, rank)
-    const hit = { kind, record, score: bm25 / (1 + bm25) }
-    return (search.explain ? { ...hit, explain: { terms: terms.map((t) => t.text), bm25 } } : hit) as Hit
+const keyOf = (kind: SearchKind, seq: number): string => `${kind} ${seq}`
+
+function fused(query: CheckedQuery, ranks: readonly Ranks[]): Found[] {
+  const text = ranks.flatMap(({ kind, text }) => (text?.scores ?? []).map(({ seq, score }) => ({ kind, seq, score })))
+  const vector = ranks.flatMap(({ kind, vector }) => vector.map(({ seq, score }) => ({ kind, seq, score })))
+  if (query.mode === 'text') return text.sort((a, b) => b.score - a.score)
+  if (query.mode === 'vector') return vector.sort((a, b) => b.score - a.score)
+  const known = new Map([...text, ...vector].map((hit) => [keyOf(hit.kind, hit.seq), hit]))
+  const keyed = (hits: readonly Found[]) => hits.map(({ kind, seq, score }) => ({ key: keyOf(kind, seq), score }))
+  return fuse(keyed(text), keyed(vector), query.weights).map(({ key, score, text, vector }) => {
+    const { kind, seq } = known.get(key) as Found
+    return { kind, seq, score, parts: { text, vector } }
   })
 }
 
-const NAMES = ['text', 'mode', 'kinds', 'limit', 'explain', ...FILTER_NAMES]
+function factorsOf(query: CheckedQuery, memory: MemoryEntry, at: number): { recency: number; importance: number } {
+  const { recency = 0, halfLife = 1, importance = 0 } = query.factors ?? {}
+  const age = Math.max(0, at - memory.createdAt.getTime())
+  return {
+    recency: 1 - recency + recency * 0.5 ** (age / halfLife),
+    importance: 1 - importance + importance * memory.importance,
+  }
+}
 
-export function sqlSearch(context: SqlContext, enabled: boolean): (query: SearchQuery) => Promise<Hit[]> {
-  return async (query) => {
-    checkNames(query, NAMES, 'query')
-    const { text, mode = 'text', kinds, limit: wanted, explain, ...filter } = query
-    if (typeof text !== 'string')
-      throw new ValidationError('text', text === undefined ? 'is required' : 'must be a string')
-    if (!['text', 'vector', 'hybrid'].includes(mode))
-      throw new ValidationError('mode', 'must be text, vector or hybrid')
-    if (mode !== 'text')
-      throw new UnsupportedError(
-        'vectorSearch',
-        `mode "${mode}" needs vectors, which this memory has none of: add a semantic store`,
-      )
-    if (!enabled)
+function explanation(ranks: readonly Ranks[], hit: Found, terms: readonly QueryTerm[]): Explanation {
+  const of = ranks.find(({ kind }) => kind === hit.kind)
+  const inText = of?.text?.scores.findIndex(({ seq }) => seq === hit.seq) ?? -1
+  const inVector = of?.vector.findIndex(({ seq }) => seq === hit.seq) ?? -1
+  const text = of?.text?.scores[inText]
+  const vector = of?.vector[inVector]
+  return {
+    terms: terms.map(({ text }) => text),
+    bm25: text?.bm25 ?? 0,
+    ...(of?.text && text && { text: { score: text.score, rank: inText + 1, terms: of.text.ranking.explain(hit.seq) } }),
+    ...(vector && { vector: { score: vector.score, similarity: vector.similarity, rank: inVector + 1 } }),
+    ...(hit.parts && { fusion: hit.parts }),
+  }
+}
+
+/** Everything that is read, in one read of the store. */
+async function find(
+  context: SqlContext,
+  session: SqlSession,
+  query: CheckedQuery,
+  vector: Float32Array | null,
+): Promise<Hit[]> {
+  const values = { tenantId: context.tenantId, now: now(context) }
+  const reading: Reading = { context, session, filter: query.filter, values }
+  const terms = query.mode === 'vector' ? [] : await queryTerms(context, session, query.text, query.filter)
+  const ranks: Ranks[] = []
+  for (const kind of query.kinds)
+    ranks.push({
+      kind,
+      text: query.mode === 'vector' ? null : await rankByText(context, session, kind, { ...query, terms, values }),
+      vector:
+        vector === null
+          ? []
+          : await rankByVector(context, session, kind, {
+              ...query,
+              vector,
+              values,
+              alone: query.mode === 'vector' && !query.factors,
+            }),
+    })
+  const wanted = query.rerank && context.reranker ? Math.max(query.limit, RERANKED) : query.limit
+  const all = fused(query, ranks)
+  const few = query.factors ? all : enough(all, query, wanted)
+  const stored = await records(reading, few)
+  const hits = few.flatMap((hit) => {
+    const row = stored.get(keyOf(hit.kind, hit.seq))
+    if (!row) return []
+    const { seq: _, ...record } = row
+    const factors =
+      query.factors && hit.kind === 'memory' ? factorsOf(query, record as MemoryEntry, values.now.getTime()) : null
+    const score = Math.min(1, hit.score * (factors ? factors.recency * factors.importance : 1))
+    const explain = query.explain && { ...explanation(ranks, hit, terms), ...(factors && { factors }) }
+    return [{ kind: hit.kind, record, score, ...(explain && { explain }) } as Hit]
+  })
+  if (query.factors) hits.sort((a, b) => b.score - a.score)
+  return hits.filter((hit) => hit.score >= query.minScore).slice(0, wanted)
+}
+
+const enough = (all: readonly Found[], query: CheckedQuery, wanted: number): readonly Found[] =>
+  all.filter((hit) => hit.score >= query.minScore).slice(0, wanted)
+
+/** Best first. A question without a word that the analyzer keeps finds nothing by text. */
+export function sqlSearch(
+  context: SqlContext,
+  enabled: boolean,
+  inUnit: boolean,
+): (query: SearchQuery) => Promise<Hit[]> {
+  return async (input) => {
+    const query = checkQuery(input, context.weights)
+    if (!enabled && query.mode !== 'vector')
       throw new UnsupportedError(
         'textSearch',
         'this memory was opened with enableFts: false; open it with enableFts: true',
       )
-    const limit = checkLimit(wanted, 'limit', 10)
-    checkFlag(explain, 'explain')
-    checkFilter(filter)
-    const wantedKinds = searchKinds(filter, kinds)
-    return context.runner.read(async (session) => {
-      const hits: Hit[] = []
-      for (const kind of wantedKinds)
-        hits.push(
-          ...(await searchTable(context, session, kind, {
-            text,
-            filter: filterSql(context.engine, kind, filter),
-            limit,
-            explain,
-          })),
-        )
-      return wantedKinds.length === 1 ? hits : hits.sort((a, b) => b.score - a.score).slice(0, limit)
-    })
+    if (query.mode !== 'text' && query.vector === null && query.text.trim() === '') return []
+    // The question's vector is made before anything is read: no read waits for a model.
+    const vector = query.mode === 'text' ? null : await context.vectors.queryVector(query.text, query.vector, inUnit)
+    const hits = await context.runner.read((session) => find(context, session, query, vector))
+    if (!query.rerank || !context.reranker || query.text === '') return hits
+    const better = await rerank(context.reranker, query.text, hits, query.explain)
+    return better.filter((hit) => hit.score >= query.minScore).slice(0, query.limit)
   }
+}
+
+/** The memories that a text finds, for `recall`. */
+export async function searchMemories(
+  context: SqlContext,
+  session: SqlSession,
+  text: string,
+  filter: Filter,
+  limit: number,
+): Promise<MemoryEntry[]> {
+  const query = checkQuery({ ...filter, text, kinds: ['memory'], limit }, context.weights)
+  return (await find(context, session, query, null)).map((hit) => hit.record as MemoryEntry)
 }

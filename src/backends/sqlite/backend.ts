@@ -1,26 +1,34 @@
 import type Database from 'better-sqlite3'
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
-import type { PurgeOptions } from '../../contract/statistics.js'
+import type { VectorSettings } from '../../contract/embedder.js'
+import type { SqliteOptions } from '../../contract/options.js'
+import type { PurgeOptions, SettleOptions, SettleReport } from '../../contract/statistics.js'
 import { createMigrator } from '../../migrate/migrator.js'
 import { Checks } from '../../model/check.js'
-import { DEFAULT_LIMITS, type SqliteOptions } from '../../options.js'
-import { type Analyzer, createAnalyzer } from '../../search/analyzer.js'
+import { DEFAULT_LIMITS } from '../../options.js'
+import { type Analyzer, Analyzers, createAnalyzer } from '../../search/analyzer.js'
+import { Settler } from '../../unit/settler.js'
 import { checkAnalyzer } from '../sql/analyzer.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { SqlRunner } from '../sql/engine.js'
 import { sweepStore } from '../sql/purge.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
+import { VectorSettler } from '../sql/settle.js'
+import { hasSpace, SqlVectors } from '../sql/vectors.js'
 import { sqliteEngine } from './engine.js'
 import { WriteGate } from './gate.js'
 import { sqliteMigrationTarget } from './migration.js'
 import { isPrivate, named, openReader, openWriter, useWal } from './open.js'
 import { SqliteSession } from './session.js'
+import { addVectorFunctions } from './vectors.js'
 
 /** The options with everything decided. */
 export interface SqliteSettings extends SqliteOptions {
   readonly clock: () => number
   readonly newId: () => string
+  readonly vectors: VectorSettings
+  readonly weights: { readonly text: number; readonly vector: number }
 }
 
 interface Open {
@@ -29,6 +37,8 @@ interface Open {
   readonly gate: WriteGate
   readonly store: SqlStoreContext
   readonly runner: SqlRunner
+  /** Makes vectors of what is written; null where nothing can. */
+  readonly settler: Settler | null
 }
 
 /** The embedded backend: one file, one writer at a time, readers that never wait. */
@@ -43,7 +53,7 @@ export class SqliteBackend implements Backend {
   ) {}
 
   async open(): Promise<void> {
-    const { busyTimeout = 5000, writeTimeout = 30_000, databasePath, durability } = this.settings
+    const { newId, busyTimeout = 5000, writeTimeout = 30_000, databasePath, durability } = this.settings
     const options = { databasePath, durability, busyTimeout }
     const analyzer = await createAnalyzer(this.capabilities.textSearch ? (this.settings.language ?? 'english') : null)
     // A file that is only checked may be another program's: it is not changed before it is known to be ours.
@@ -58,7 +68,12 @@ export class SqliteBackend implements Backend {
       const store = this.#store(analyzer)
       const runner = makeRunner(gate, reader, writer)
       await checkAnalyzer(store, runner)
-      this.#open = { writer, reader, gate, store, runner }
+      const clients = reader ? [writer, reader] : [writer]
+      if (store.vectors.enabled || (await hasSpace(store, runner))) await addVectorFunctions(clients)
+      await store.vectors.open(store, runner)
+      const settler = store.vectors.embedder ? new Settler(new VectorSettler(store, runner, newId())) : null
+      settler?.poke()
+      this.#open = { writer, reader, gate, store, runner: settler ? poking(runner, settler) : runner, settler }
     } catch (error) {
       reader?.close()
       writer.close()
@@ -74,8 +89,19 @@ export class SqliteBackend implements Backend {
   }
 
   #store(analyzer: Analyzer): SqlStoreContext {
-    const { clock, newId, limits } = this.settings
-    return { engine: sqliteEngine(), analyzer, checks: new Checks({ ...DEFAULT_LIMITS, ...limits }), clock, newId }
+    const { clock, newId, limits, reranker = null, weights, vectors: given } = this.settings
+    const vectors = new SqlVectors(given)
+    return {
+      engine: sqliteEngine(),
+      analyzer,
+      analyzers: new Analyzers(analyzer),
+      vectors,
+      reranker,
+      weights,
+      checks: new Checks({ ...DEFAULT_LIMITS, ...limits }),
+      clock,
+      newId,
+    }
   }
 
   get #opened(): Open {
@@ -96,13 +122,21 @@ export class SqliteBackend implements Backend {
   }
 
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
-    const { gate, store } = this.#opened
-    return gate.submit('unit', (session) => work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch)))
+    const { gate, store, settler } = this.#opened
+    const result = gate.submit('unit', (session) =>
+      work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch)),
+    )
+    return settler ? result.finally(() => settler.poke()) : result
   }
 
   async sweep(options: PurgeOptions) {
     const { store, runner } = this.#opened
     return sweepStore(store, runner, options)
+  }
+
+  async settle(options: SettleOptions): Promise<SettleReport> {
+    const { settler } = this.#opened
+    return settler ? settler.settle(options) : { pending: 0, parked: 0 }
   }
 
   async ping(): Promise<boolean> {
@@ -114,6 +148,8 @@ export class SqliteBackend implements Backend {
     const open = this.#open
     this.#open = null
     this.#scopes.clear()
+    await open?.settler?.stop()
+    await this.settings.vectors.embedder?.close()
     open?.reader?.close()
     open?.writer.close()
   }
@@ -127,3 +163,9 @@ function makeRunner(gate: WriteGate, reader: Database.Database | null, writer: D
     write: (work) => gate.submit('verb', work),
   }
 }
+
+/** Each write may have left vectors to be made. */
+const poking = (runner: SqlRunner, settler: Settler): SqlRunner => ({
+  read: runner.read,
+  write: (work) => runner.write(work).finally(() => settler.poke()),
+})

@@ -3,10 +3,11 @@ import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import * as tables from '../../../schema/sqlite.js'
 import type { MetadataCondition, Scalar } from '../../contract/filter.js'
 import { perEngine, type SearchedTable, type SqlConditions, type SqlEngine } from '../sql/engine.js'
-import { list, makeStatement, REVISION, value } from '../sql/statement.js'
+import { count, list, makeStatement, REVISION, value } from '../sql/statement.js'
 import { insertInto } from '../sql/write.js'
 import { indexOf } from './fts.js'
 import type { SqliteSession } from './session.js'
+import { sqliteVectors } from './vectors.js'
 
 const JSON_TYPES = { string: ['text'], number: ['integer', 'real'] } as const
 
@@ -59,8 +60,17 @@ const conditions: SqlConditions = {
       ? sql`exists (select 1 ${found})`
       : sql`(select count(distinct j.value) ${found}) = ${value('tagCount')}`
   },
-  match: (tenantToken, terms) =>
-    `"${tenantToken}" AND (${terms.map((term) => (term.prefix ? `"${term.text}" *` : `"${term.text}"`)).join(' OR ')})`,
+  amongIntegers: (column, name) => sql`${column} in (select value from json_each(${value(name)}))`,
+  integers: (values) => JSON.stringify(values),
+  rows: (name, columns) => {
+    const list = Object.keys(columns).map(
+      (column, i) => sql`value ->> ${sql.raw(String(i))} as ${sql.identifier(column)}`,
+    )
+    return sql`(select ${sql.join(list, sql`, `)} from json_each(${value(name)}))`
+  },
+  encodeRows: (rows) => JSON.stringify(rows),
+  match: (token, terms) =>
+    terms.map(({ text, prefix }) => (prefix ? `"${token}${text}" *` : `"${token}${text}"`)).join(' OR '),
 }
 
 const INSERTED: { readonly [T in SearchedTable]: readonly string[] } = {
@@ -89,6 +99,25 @@ const newest = perEngine((engine) => {
   return { messages: of('messages'), memories: of('memories'), documents: of('documents') }
 })
 
+const frequencies = perEngine((engine) => {
+  const of = (table: SearchedTable) => {
+    const words = sql.identifier(indexOf[table].words)
+    const selection = { n: count(sql``) }
+    return {
+      exact: engine.statement(
+        selection,
+        () =>
+          sql`select coalesce(w.doc, 0) from json_each(${value('terms')}) as t left join ${words} as w on w.term = t.value`,
+      ),
+      prefixed: engine.statement(
+        selection,
+        () => sql`select sum(w.doc) from ${words} as w where w.term >= ${value('low')} and w.term < ${value('high')}`,
+      ),
+    }
+  }
+  return { messages: of('messages'), memories: of('memories'), documents: of('documents') }
+})
+
 // What Drizzle's own dialect hands to the same method; the dialect itself would load every query builder.
 const rendering = {
   casing: new CasingCache(),
@@ -101,6 +130,7 @@ export function sqliteEngine(): SqlEngine {
   const engine: SqlEngine = {
     tables,
     revision: value(REVISION),
+    join: sql`cross join`,
     forUpdate: sql``,
     statement: (selection, query) => makeStatement(() => query().toQuery(rendering), selection),
     command: (query) => makeStatement<never>(() => query().toQuery(rendering), null),
@@ -119,9 +149,21 @@ export function sqliteEngine(): SqlEngine {
       const rows = engine.tables[table]
       // The index is the outermost loop and answers in the order of rank by itself, so rows are looked up only until
       // enough of them meet the conditions. The cross joins keep the planner from starting at another table.
-      return sql`select ${list(selection)}, -f.rank from ${index} as f cross join ${rows} on ${rows.seq} = f.rowid
+      return sql`select ${list(selection)} from ${index} as f cross join ${rows} on ${rows.seq} = f.rowid
         ${join ? sql`cross join ${join.table} on ${join.on}` : sql``}
-        where f.search_text match ${value('match')} and ${where} order by f.rank limit ${value('limit')}`
+        where f.search_text match ${value('match')} and ${where} order by f.rank limit ${value('candidates')}`
+    },
+    vectors: sqliteVectors(() => engine),
+    async termFrequencies(session, table, token, terms) {
+      const { exact, prefixed } = frequencies(engine)[table]
+      const words = terms.map(({ text }) => `${token}${text}`)
+      const found = await session.all(exact, { terms: JSON.stringify(words) })
+      for (const [i, { prefix }] of terms.entries())
+        if (prefix) {
+          const [row] = await session.all(prefixed, { low: words[i], high: `${words[i]}\u{10ffff}` })
+          found[i] = { n: row?.n ?? 0 }
+        }
+      return found.map((row) => row.n)
     },
   }
   return engine

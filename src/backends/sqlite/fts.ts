@@ -1,21 +1,36 @@
+import { TENANT_TOKEN_LENGTH } from '../../search/analyzer.js'
 import type { SearchedTable } from '../sql/engine.js'
 
 /** A full-text index and the statements that keep it; see `migrations/sqlite`. */
 export interface SearchIndex {
   readonly name: string
   readonly table: string
+  /** The vocabulary of the index: one row a term, with how many rows have it. */
+  readonly words: string
   /** Adds rows by their range of `seq`. */
   readonly add: string
+  /** Tells the followers of the same rows; nothing where there are none. */
+  readonly follow: string
 }
 
-const index = (table: string): SearchIndex => ({
+/** The text as the index has it: the tenant's token, which the text begins with, in front of each term. */
+const INDEXED = `replace(substr(search_text, ${TENANT_TOKEN_LENGTH + 1}), ' ', ' ' || substr(search_text, 1, ${TENANT_TOKEN_LENGTH}))`
+
+const index = (table: string, kind: string, scope: string): SearchIndex => ({
   name: `${table}_search`,
   table,
-  add: `insert into ${table}_search (rowid, search_text) select seq, search_text from ${table} where seq between ? and ?`,
+  words: `${table}_words`,
+  add: `insert into ${table}_search (rowid, search_text) select seq, ${INDEXED} from ${table} where seq between ? and ?`,
+  follow: `insert into bruno_outbox (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
+    select f.name, t.tenant_id, '${kind}', ${scope}, t.id, t.revision, 0, cast(unixepoch('subsec') * 1000 as integer), 0
+    from bruno_followers as f cross join ${table} as t
+    where f.state <> 'retired' and exists (select 1 from json_each(f.kinds) where value = '${kind}') and t.seq between ? and ?
+    on conflict (follower, tenant_id, kind, scope, record_id) do update set revision = excluded.revision, attempts = 0,
+      next_attempt_at = 0, parked_at = null, error_code = null`,
 })
 
 export const indexOf: { readonly [T in SearchedTable]: SearchIndex } = {
-  messages: index('bruno_messages'),
-  memories: index('bruno_memories'),
-  documents: index('bruno_documents'),
+  messages: index('bruno_messages', 'message', 't.conversation_id'),
+  memories: index('bruno_memories', 'memory', "''"),
+  documents: index('bruno_documents', 'document', 't.namespace'),
 }

@@ -58,9 +58,10 @@ export class SqliteSession implements SavepointSession {
     this.index(index, first, last)
   }
 
-  index({ add }: SearchIndex, first: number, last: number): void {
+  index({ add, follow }: SearchIndex, first: number, last: number): void {
     try {
       this.#text(add).run(first, last)
+      this.#text(follow).run(first, last)
     } catch (error) {
       throw translateError(error)
     }

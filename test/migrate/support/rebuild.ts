@@ -9,6 +9,7 @@ const columns = [
   'summary',
   'tags',
   'metadata',
+  'language',
   'message_count',
   'last_position',
   'expires_at',
@@ -21,7 +22,7 @@ const columns = [
 const rebuild = [
   'PRAGMA foreign_keys=OFF;',
   `CREATE TABLE __new_bruno_conversations (tenant_id text NOT NULL, id text NOT NULL, user_id text NOT NULL, title text,
-    summary text, tags text NOT NULL, metadata text NOT NULL, message_count integer NOT NULL, last_position integer NOT NULL,
+    summary text, tags text NOT NULL, metadata text NOT NULL, language text, message_count integer NOT NULL, last_position integer NOT NULL,
     expires_at integer, created_at integer NOT NULL, updated_at integer NOT NULL, version integer NOT NULL,
     revision integer NOT NULL, PRIMARY KEY(tenant_id, id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES bruno_users(tenant_id, id) ON UPDATE no action ON DELETE cascade,
@@ -43,13 +44,16 @@ const join = (...statements: string[]): string => statements.join(`\n${breakpoin
 /** What drizzle-kit generates: inside its transaction the pragma does nothing, and the DROP deletes all messages. */
 export const generatedRebuild = join(...rebuild, ...indexes)
 
-/** Children saved and restored; with foreign keys off they are still there, hence OR IGNORE. */
+/** Children saved and restored, and the vectors that go with a message's row; with foreign keys off they are still there, hence OR IGNORE. */
 export const safeRebuild = join(
   'CREATE TABLE __saved_bruno_messages AS SELECT * FROM bruno_messages',
+  'CREATE TABLE __saved_bruno_embeddings AS SELECT * FROM bruno_embeddings',
   ...rebuild,
   ...indexes,
   'INSERT OR IGNORE INTO bruno_messages SELECT * FROM __saved_bruno_messages',
+  'INSERT OR IGNORE INTO bruno_embeddings SELECT * FROM __saved_bruno_embeddings',
   'DROP TABLE __saved_bruno_messages',
+  'DROP TABLE __saved_bruno_embeddings',
   "INSERT INTO bruno_messages_search(bruno_messages_search) VALUES ('rebuild')",
 )
 

@@ -50,7 +50,12 @@ export async function killRound(round: KillRound): Promise<KillReport> {
     checkPositions(client, rows, problems)
     checkIntegrity(client, problems)
     for (const id of expected.there) {
-      const hits = await memory.search({ text: id.replaceAll('-', 'x'), kinds: ['message'], limit: 3 })
+      const hits = await memory.search({
+        text: id.replaceAll('-', 'x'),
+        kinds: ['message'],
+        limit: 3,
+        neighbours: false,
+      })
       if (hits.length !== 1 || hits[0]?.record.id !== id) problems.push(`search finds ${hits.length} instead of ${id}`)
     }
     const last = Math.max(0, ...rows.filter((row) => row.conversation === 'batch').map((row) => row.position))

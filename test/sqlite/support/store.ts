@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../../src/backend.js'
 import type { Memory } from '../../../src/contract/memory.js'
-import type { SqliteOptions } from '../../../src/options.js'
+import type { SqliteOptions } from '../../../src/contract/options.js'
 
 export type Rest = Partial<Omit<SqliteOptions, 'databasePath'>>
 

@@ -1,0 +1,1 @@
+ALTER TABLE `bruno_conversations` ADD `language` text;

@@ -1,0 +1,235 @@
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
+import type { DistanceMetric } from '../../contract/embedder.js'
+import type { Filter } from '../../contract/filter.js'
+import { encodeVector } from '../../embeddings/vector.js'
+import type { SearchKind } from '../../model/records.js'
+import type { SqlContext } from './context.js'
+import { type SqlEngine, type SqlSession, TABLE_OF, type VectorEngine } from './engine.js'
+import { type FilterSql, filterSql } from './filters.js'
+import { count, list, type Selection, type Statement } from './statement.js'
+import { conversationOf, shaped, WINDOW, whereOf, windowsAround } from './text-search.js'
+import { rangeOf, vectorStatements } from './vector-statements.js'
+import { type OpenSpace, partOf } from './vectors.js'
+
+export interface VectorScore {
+  readonly seq: number
+  /** With the neighbours' similarities at lower weights. */
+  readonly score: number
+  readonly similarity: number
+}
+
+export interface VectorQuery {
+  readonly vector: Float32Array
+  readonly filter: Filter
+  readonly limit: number
+  readonly candidates: number
+  readonly neighbours: boolean
+  readonly exact: boolean
+  /** Whether only the best are wanted, not candidates for a fusion. */
+  readonly alone: boolean
+  readonly values: Record<string, unknown>
+}
+
+/** What the similarity of the n-th turn before or after counts. */
+const NEIGHBOURS = [1, 0.4, 0.2]
+const REACH = NEIGHBOURS.length - 1
+/** Numbers that are compared one by one at most; beyond, a look over sign bits comes first. */
+const EXACT = 4000 * 512
+/** Rows that may have expired, beside those that are wanted. */
+const SLACK = 10
+
+interface Near {
+  readonly seq: number
+  readonly conversationId?: string
+  readonly position?: number
+  readonly d: number | null
+  /** Absent for a candidate, which meets the filter. */
+  readonly fits?: number
+}
+
+/** In [0, 1], higher is nearer. */
+export function similarity(metric: DistanceMetric, distance: number | null): number {
+  if (distance === null) return 0
+  if (metric === 'euclidean') return 1 / (1 + distance)
+  return Math.min(1, Math.max(0, metric === 'cosine' ? 1 - distance : -distance))
+}
+
+const decodeDistance = (value: unknown): number | null => (value === null ? null : Number(value))
+
+function selectionOf({ tables: { messages: m, ...tables } }: SqlEngine, kind: SearchKind): Selection {
+  return kind === 'message'
+    ? { seq: m.seq, conversationId: m.conversationId, position: m.position }
+    : { seq: (kind === 'memory' ? tables.memories : tables.documents).seq }
+}
+
+type Way = 'exact' | 'quick'
+interface Plan {
+  readonly way: Way
+  /** Whether the filter says nothing but what narrows the range. */
+  readonly plain: boolean
+  readonly user: boolean
+  readonly scope: boolean
+}
+
+function nearestStatement(
+  engine: SqlEngine,
+  vectors: VectorEngine,
+  kind: SearchKind,
+  filter: FilterSql,
+  metric: DistanceMetric,
+  { way, plain, user, scope }: Plan,
+): Statement<Near> {
+  const selection = selectionOf(engine, kind)
+  const search = {
+    metric,
+    table: TABLE_OF[kind],
+    selection,
+    join: conversationOf(engine, kind),
+    where: whereOf(engine, kind, filter),
+    range: rangeOf(user, scope, 'e'),
+    plain,
+  }
+  const made = (): SQL => (way === 'quick' ? vectors.quick(search) : null) ?? vectors.exact(search)
+  return shaped(
+    engine,
+    `nearest ${way} ${plain} ${user} ${scope} ${metric}`,
+    filter,
+    { ...selection, d: { sql: sql``, decode: decodeDistance } },
+    made,
+  )
+}
+
+/** Conditions that the range of vectors has met already. */
+const IN_RANGE: { readonly [K in SearchKind]: readonly (keyof Filter)[] } = {
+  message: ['userId', 'conversationId'],
+  memory: ['userId'],
+  document: ['namespace'],
+}
+
+function isPlain(kind: SearchKind, filter: Filter): boolean {
+  const names = (Object.keys(filter) as (keyof Filter)[]).filter((name) => filter[name] !== undefined)
+  return names.every((name) => IN_RANGE[kind].includes(name) || name === 'includeExpired')
+}
+
+/** The records nearest to the question's vector, best first. */
+export async function rankByVector(
+  context: SqlContext,
+  session: SqlSession,
+  kind: SearchKind,
+  query: VectorQuery,
+): Promise<VectorScore[]> {
+  const { engine, vectors } = context
+  const { space } = vectors
+  if (!space || !engine.vectors) return []
+  const filter = filterSql(engine, kind, query.filter)
+  const scopeId = kind === 'message' ? query.filter.conversationId : query.filter.namespace
+  const scope = kind !== 'memory' && scopeId !== undefined
+  const user = !scope && kind !== 'document' && query.filter.userId !== undefined
+  const values = {
+    ...filter.values,
+    ...query.values,
+    space: space.id,
+    kind,
+    scope: scopeId,
+    part: partOf(context.tenantId, space.id, kind),
+    vector: encodeVector(query.vector),
+    bytes: query.vector.byteLength,
+  }
+  const smoothed = kind === 'message' && query.neighbours
+  const wanted = query.alone && !smoothed ? query.limit : query.candidates
+  const way = query.exact ? 'exact' : await wayOf(context, session, space, values, { user, scope })
+  const find = (plan: Plan, candidates: number) =>
+    session.all(nearestStatement(engine, engine.vectors as VectorEngine, kind, filter, space.metric, plan), {
+      ...values,
+      ...(plan.way === 'quick' && engine.vectors?.quickValues(query.vector)),
+      candidates,
+      first: Math.max(800, 4 * candidates + 200),
+    })
+  const plain = isPlain(kind, query.filter)
+  const few = wanted + (plain ? SLACK : 0)
+  let rows = await find(
+    { way, plain: plain && (way === 'exact' || !user) && !(way === 'quick' && scope), user, scope },
+    few,
+  )
+  // So many of the nearest have expired that the rest has to be looked at one by one.
+  if (plain && rows.length < wanted && rows.length > 0)
+    rows = await find({ way: 'exact', plain: false, user, scope }, wanted)
+  const near = rows.slice(0, wanted).filter((row) => row.d !== null)
+  if (!smoothed) return near.map(({ seq, d }) => alone(space, seq, d))
+  return smooth(space, near, await around(context, session, space, filter, near, values))
+}
+
+function alone(space: OpenSpace, seq: number, d: number | null): VectorScore {
+  const score = similarity(space.metric, d)
+  return { seq, score, similarity: score }
+}
+
+async function wayOf(
+  context: SqlContext,
+  session: SqlSession,
+  space: OpenSpace,
+  values: Record<string, unknown>,
+  { user, scope }: { readonly user: boolean; readonly scope: boolean },
+): Promise<Way> {
+  if (space.dimensions % 8 !== 0 || space.metric !== 'cosine') return 'exact'
+  const most = Math.max(100, Math.floor(EXACT / space.dimensions))
+  const statement = vectorStatements(context.engine).narrowed[+user]?.[+scope]
+  const [found] = statement ? await session.all(statement, { ...values, most: most + 1 }) : []
+  return (found?.n ?? 0) > most ? 'quick' : 'exact'
+}
+
+/** The similarities of the turns around some messages. */
+async function around(
+  context: SqlContext,
+  session: SqlSession,
+  space: OpenSpace,
+  filter: FilterSql,
+  near: readonly Near[],
+  values: Record<string, unknown>,
+): Promise<Near[]> {
+  const { engine } = context
+  if (near.length === 0 || !engine.vectors) return []
+  const { conversations: c, messages: m } = engine.tables
+  const where = whereOf(engine, 'message', filter)
+  const selection: Selection = {
+    ...selectionOf(engine, 'message'),
+    d: { sql: engine.vectors.distance(space.metric, sql`e.vector`), decode: decodeDistance },
+    fits: count(sql`case when ${where} then 1 else 0 end`),
+  }
+  const statement = shaped<Near>(
+    engine,
+    `vectors around ${space.metric}`,
+    filter,
+    selection,
+    () => sql`select ${list(selection)} from ${engine.conditions.rows('windows', WINDOW)} as w
+      ${engine.join} ${m} on ${m.tenantId} = ${sql.placeholder('tenantId')} and ${m.conversationId} = w.conversation_id and ${m.position} between w.low and w.high
+      ${engine.join} ${c} on ${c.tenantId} = ${m.tenantId} and ${c.id} = ${m.conversationId}
+      ${engine.join} bruno_embeddings as e on e.tenant_id = ${m.tenantId} and e.space = ${sql.placeholder('space')} and e.kind = 'message'
+        and e.scope = ${m.conversationId} and e.record_id = ${m.id}`,
+  )
+  const windows = engine.conditions.encodeRows(windowsAround(near, REACH))
+  return session.all(statement, { ...values, windows })
+}
+
+/** Each message's similarity with those of its neighbours, at lower weights: their weighted mean. */
+function smooth(space: OpenSpace, near: readonly Near[], around: readonly Near[]): VectorScore[] {
+  const places = new Map<string, number>()
+  const place = (conversationId: string, position: number) => `${position} ${conversationId}`
+  for (const row of around)
+    places.set(place(row.conversationId ?? '', row.position ?? 0), similarity(space.metric, row.d))
+  const own = new Map(near.map((row) => [row.seq, row]))
+  for (const row of around) if (row.fits && !own.has(row.seq)) own.set(row.seq, row)
+  const scores = [...own.values()].map(({ seq, conversationId = '', position = 0, d }): VectorScore => {
+    let sum = 0
+    let weights = 0
+    for (let away = -REACH; away <= REACH; away++) {
+      const weight = NEIGHBOURS[Math.abs(away)] as number
+      const other = away === 0 ? similarity(space.metric, d) : places.get(place(conversationId, position + away))
+      if (other === undefined) continue
+      sum += weight * other
+      weights += weight
+    }
+    return { seq, score: sum / weights, similarity: similarity(space.metric, d) }
+  })
+  return scores.sort((a, b) => b.score - a.score || b.seq - a.seq)
+}

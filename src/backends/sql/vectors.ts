@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto'
+import type { Embedder, EmbeddingSpace, VectorSettings } from '../../contract/embedder.js'
+import { checkVector, encodeVector, spaceId } from '../../embeddings/vector.js'
+import { ConfigurationError, UnsupportedError } from '../../errors.js'
+import type { SearchKind } from '../../model/records.js'
+import { now, type SqlContext, type SqlStoreContext } from './context.js'
+import type { SqlRunner, SqlSession } from './engine.js'
+import { FOLLOWER, vectorStatements } from './vector-statements.js'
+
+export interface OpenSpace extends EmbeddingSpace {
+  readonly id: string
+}
+
+/** A vector on its way into the table. */
+export interface VectorRow {
+  readonly kind: SearchKind
+  readonly tenantId: string
+  readonly scope: string
+  readonly recordId: string
+  readonly vector: Float32Array
+  /** Of the text that was embedded; empty where the vector came with the record. */
+  readonly hash: Buffer
+}
+
+/** The vector came with its record: no model makes it anew until the text changes. */
+export const OWN = Buffer.alloc(0)
+
+export const describeSpace = ({ provider, model, dimensions, metric }: EmbeddingSpace): string =>
+  `${provider} ${model}, ${dimensions} dimensions, ${metric}`
+
+/** Characters of a text that are embedded: models read no more, and some refuse more. */
+export const MAX_EMBEDDED = 8000
+
+/** A number of 48 bits for (tenant, space, kind): two that meet share a look over sign bits, and no result. */
+export function partOf(tenantId: string, space: string, kind: SearchKind): number {
+  const hash = createHash('sha256')
+  for (const piece of [tenantId, space, kind]) hash.update(`${Buffer.byteLength(piece)}:${piece}`)
+  return hash.digest().readUIntBE(0, 6)
+}
+
+/** What a store knows of vectors: the space that its table holds, and who makes new ones. */
+export class SqlVectors {
+  #space: OpenSpace | null = null
+  constructor(readonly settings: VectorSettings) {}
+
+  get embedder(): Embedder | null {
+    return this.settings.embedder
+  }
+  get space(): OpenSpace | null {
+    return this.#space
+  }
+  /** Whether vectors can be stored and searched at all. */
+  get enabled(): boolean {
+    return this.#space !== null || this.embedder !== null || this.settings.dimensions !== null
+  }
+
+  /** Takes up the recorded space, or records the one that is configured; refuses another one. */
+  async open(store: SqlStoreContext, runner: SqlRunner): Promise<void> {
+    const stored = await this.#stored(store, runner)
+    const configured = await this.#configured()
+    if (stored) {
+      if (configured) this.#compare(stored, configured)
+      this.#space = stored
+      if (this.embedder) await this.#follow(store, runner, stored)
+    } else if (configured?.dimensions) await this.#record(store, runner, configured as EmbeddingSpace)
+  }
+
+  async #stored(store: SqlStoreContext, runner: SqlRunner): Promise<OpenSpace | null> {
+    return runner.read(async (session) => (await session.all(vectorStatements(store.engine).active))[0] ?? null)
+  }
+
+  /** The configured space; its dimensions are asked of the model where nothing else tells. */
+  async #configured(): Promise<(Omit<EmbeddingSpace, 'dimensions'> & { dimensions: number | null }) | null> {
+    const { embedder, metric, dimensions, model } = this.settings
+    if (!embedder) return dimensions === null ? null : { provider: 'records', model, dimensions, metric }
+    let known = embedder.dimensions ?? dimensions
+    if (known === null)
+      known = await embedder.embedQuery('dimensions').then(
+        (v) => v.length,
+        () => null,
+      )
+    return { provider: embedder.provider, model: embedder.model, dimensions: known, metric }
+  }
+
+  #compare(stored: OpenSpace, configured: Omit<EmbeddingSpace, 'dimensions'> & { dimensions: number | null }): void {
+    const here = { ...configured, dimensions: configured.dimensions ?? stored.dimensions }
+    if (spaceId(stored) === spaceId(here)) return
+    throw new ConfigurationError(
+      `this store's vectors are of another space (${describeSpace(stored)}; here: ${describeSpace(here)}): ` +
+        'open it with that model, dimension and metric, or embed everything again with `bruno-memory reembed`',
+    )
+  }
+
+  /** Records a space as the active one; what is stored already is handed to the settler. */
+  async #record(store: SqlStoreContext, runner: SqlRunner, space: EmbeddingSpace): Promise<OpenSpace> {
+    const s = vectorStatements(store.engine)
+    const id = spaceId(space)
+    const at = now(store)
+    const stamps = { createdAt: at, updatedAt: at, version: 1 }
+    await runner.write(async (session) => {
+      const [other] = await session.all(s.active)
+      if (other) return
+      await session.run(s.insertSpace, { ...space, id, normalized: false, state: 'active', ...stamps })
+    })
+    const stored = await this.#stored(store, runner)
+    if (!stored) throw new ConfigurationError('the embedding space could not be recorded')
+    this.#compare(stored, space)
+    this.#space = stored
+    if (this.embedder) await this.#follow(store, runner, stored)
+    return stored
+  }
+
+  async #follow(store: SqlStoreContext, runner: SqlRunner, space: OpenSpace): Promise<void> {
+    const s = vectorStatements(store.engine)
+    const read = async (session: SqlSession) => (await session.all(s.follower))[0]?.state === 'active'
+    if (await runner.read(read)) return
+    await runner.write(async (session) => {
+      if (await read(session)) return
+      await startFollowing(store, session, space.id)
+    })
+  }
+
+  /** The space, recorded now where the model did not answer when the store was opened. */
+  async ready(store: SqlStoreContext, runner: SqlRunner, dimensions: number): Promise<OpenSpace> {
+    if (this.#space) return this.#space
+    const configured = await this.#configured()
+    if (!configured) throw this.#unsupported()
+    return this.#record(store, runner, { ...configured, dimensions })
+  }
+
+  #unsupported(): UnsupportedError {
+    return new UnsupportedError(
+      'vectorSearch',
+      'this memory has no vectors: open it with an embeddingFunction, or with embeddingDimensions where the records bring their own',
+    )
+  }
+
+  /** A record's own vector, checked at the door. */
+  own(value: ArrayLike<number> | undefined, field: string): Float32Array | null {
+    if (value === undefined) return null
+    if (!this.enabled) throw this.#unsupported()
+    return checkVector(value, field, this.#space?.dimensions ?? this.settings.dimensions)
+  }
+
+  /** The question's vector, given or made; before anything is read. */
+  async queryVector(text: string, given: ArrayLike<number> | null, inUnit: boolean): Promise<Float32Array> {
+    if (!this.enabled) throw this.#unsupported()
+    if (given !== null) return checkVector(given, 'vector', this.#space?.dimensions ?? this.settings.dimensions)
+    if (!this.embedder)
+      throw new UnsupportedError(
+        'vectorSearch',
+        `this memory makes no vectors of questions${this.#space ? ` (its records' are of ${describeSpace(this.#space)})` : ''}: give a vector, or open it with that embeddingFunction`,
+      )
+    if (inUnit)
+      throw new UnsupportedError(
+        'vectorSearch',
+        'a model is not waited for inside a unit, which holds the store: search before the unit, or give a vector',
+      )
+    const vector = await this.embedder.embedQuery(text.slice(0, MAX_EMBEDDED))
+    if (this.#space && vector.length !== this.#space.dimensions)
+      throw new ConfigurationError(
+        `the model answered a vector of ${vector.length} dimensions, and this store's have ${this.#space.dimensions}: open it with the model of its vectors`,
+      )
+    return vector
+  }
+}
+
+/** Makes the store's own follower, which is told of every write from now on and of everything that is there. */
+export async function startFollowing(store: SqlStoreContext, session: SqlSession, space: string): Promise<void> {
+  const s = vectorStatements(store.engine)
+  const at = now(store)
+  await session.run(s.insertFollower, {
+    name: FOLLOWER,
+    kind: 'local',
+    state: 'active',
+    kinds: ['message', 'memory', 'document'],
+    settings: { space },
+    seededRevision: 0,
+    leaseEpoch: 0,
+    createdAt: at,
+    updatedAt: at,
+    version: 1,
+  })
+  for (const kind of ['message', 'memory', 'document'] as const) await session.run(s[kind].enqueue, { now: at })
+}
+
+/** Stores vectors in the transaction of a session; those whose record is gone are left out. */
+export async function writeVectors(
+  store: SqlStoreContext,
+  session: SqlSession,
+  space: string,
+  rows: readonly VectorRow[],
+): Promise<void> {
+  const s = vectorStatements(store.engine)
+  const at = now(store)
+  for (const { kind, tenantId, scope, recordId, vector, hash } of rows) {
+    const part = partOf(tenantId, space, kind)
+    const values = { tenantId, space, scope, recordId, part, hash, vector: encodeVector(vector), now: at }
+    const [row] = await session.all(s[kind].write, values)
+    if (row) await store.engine.vectors?.index(session, { part, ...row, vector })
+  }
+}
+
+/** The vectors that some records bring, stored with them. */
+export async function writeOwnVectors(
+  context: SqlContext,
+  session: SqlSession,
+  kind: SearchKind,
+  rows: readonly { readonly scope: string; readonly id: string; readonly vector: Float32Array | null }[],
+): Promise<void> {
+  const given = rows.flatMap(({ scope, id, vector }) =>
+    vector ? [{ kind, tenantId: context.tenantId, scope, recordId: id, vector, hash: OWN }] : [],
+  )
+  const [first] = given
+  if (!first) return
+  const { space } = context.vectors
+  if (!space)
+    throw new ConfigurationError(
+      'the dimensions of the vectors are not known, for the model did not answer yet: open the memory with embeddingDimensions',
+    )
+  await writeVectors(context, session, space.id, given)
+}
+
+/** Whether a store has vectors, whatever it is opened with. */
+export const hasSpace = async (store: SqlStoreContext, runner: SqlRunner): Promise<boolean> =>
+  runner.read(async (session) => (await session.all(vectorStatements(store.engine).active)).length > 0)

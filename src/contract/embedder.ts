@@ -1,0 +1,41 @@
+/** What a caller may hand in: any LangChain `Embeddings` instance has this shape. */
+export interface EmbeddingFunction {
+  embedDocuments(texts: string[]): Promise<ArrayLike<number>[]>
+  embedQuery(text: string): Promise<ArrayLike<number>>
+}
+
+export type DistanceMetric = 'cosine' | 'dot' | 'euclidean'
+
+/** An embedding space: vectors of different spaces are never compared. */
+export interface EmbeddingSpace {
+  readonly provider: string
+  readonly model: string
+  readonly dimensions: number
+  readonly metric: DistanceMetric
+}
+
+/**
+ * Makes vectors of texts, checked: as many as there are texts, of one dimension, finite, not all zero. Every failure is
+ * a typed error without content: `TimeoutError`, `ConnectionError` (retryable) or `ConfigurationError`.
+ */
+export interface Embedder {
+  readonly provider: string
+  readonly model: string
+  /** Null until the first vector, where neither the model's name nor the caller tells. */
+  readonly dimensions: number | null
+  /** In batches; the answer has the texts' order. */
+  embedDocuments(texts: readonly string[]): Promise<Float32Array[]>
+  /** Repeated questions are answered from a bounded cache. */
+  embedQuery(text: string): Promise<Float32Array>
+  close(): Promise<void>
+}
+
+/** How a store makes and compares vectors. */
+export interface VectorSettings {
+  readonly embedder: Embedder | null
+  readonly metric: DistanceMetric
+  /** What the caller said; needed where only the records bring vectors. */
+  readonly dimensions: number | null
+  /** The name recorded for vectors that the records bring. */
+  readonly model: string
+}

@@ -1,0 +1,63 @@
+import type { EmbeddingFunction } from '../contract/embedder.js'
+import { ConfigurationError } from '../errors.js'
+import { suggestion } from '../model/parse.js'
+import { offlineFunction } from './offline.js'
+import { OPENAI_MODELS, openAiFunction } from './openai.js'
+
+export interface EmbedderSettings {
+  readonly embeddingFunction: string | EmbeddingFunction
+  readonly embeddingModel?: string | undefined
+  readonly embeddingDimensions?: number | undefined
+  readonly embeddingTimeout?: number | undefined
+  readonly embeddingBatchSize?: number | undefined
+  readonly apiKey?: string | undefined
+  readonly baseUrl?: string | undefined
+}
+
+export interface Provider {
+  readonly provider: string
+  readonly model: string
+  readonly dimensions: number | null
+  readonly embed: EmbeddingFunction
+}
+
+export const TIMEOUT = 30_000
+export const BATCH_SIZE = 64
+const OFFLINE_DIMENSIONS = 512
+
+function named(name: string, settings: EmbedderSettings): Provider {
+  const { embeddingDimensions: wanted, embeddingTimeout: timeout = TIMEOUT } = settings
+  if (name === 'offline') {
+    if (wanted !== undefined && wanted !== OFFLINE_DIMENSIONS)
+      throw new ConfigurationError(`option embeddingDimensions: the offline model has ${OFFLINE_DIMENSIONS}`)
+    return { provider: 'offline', model: 'energetic-ai-en', dimensions: OFFLINE_DIMENSIONS, embed: offlineFunction() }
+  }
+  const model = name.startsWith('openai:') ? name.slice('openai:'.length) : name
+  const own = Object.hasOwn(OPENAI_MODELS, model) ? (OPENAI_MODELS[model] as number) : null
+  if (model === '' || (own === null && model === name)) {
+    const known = ['offline', ...Object.keys(OPENAI_MODELS)]
+    throw new ConfigurationError(
+      `option embeddingFunction: "${name}" is not known${suggestion(name, known)}; known are ${known.join(', ')} and openai:<model>`,
+    )
+  }
+  const { embeddingBatchSize: batchSize = BATCH_SIZE, apiKey, baseUrl } = settings
+  const dimensions = wanted !== undefined && wanted !== own ? wanted : null
+  const embed = openAiFunction({ model, dimensions, batchSize, timeout, apiKey, baseUrl })
+  return { provider: 'openai', model, dimensions: wanted ?? own, embed }
+}
+
+/** Whoever makes the vectors: by name, or handed in. */
+export function providerOf(settings: EmbedderSettings): Provider {
+  const { embeddingFunction: given, embeddingModel, embeddingDimensions } = settings
+  if (typeof given === 'string') return named(given, settings)
+  if (typeof given?.embedDocuments !== 'function' || typeof given.embedQuery !== 'function')
+    throw new ConfigurationError('option embeddingFunction: must have the functions embedDocuments and embedQuery')
+  const told = given as { model?: unknown; modelName?: unknown; dimensions?: unknown; caller?: unknown }
+  const text = [embeddingModel, told.model, told.modelName].find((v) => typeof v === 'string' && v !== '')
+  return {
+    provider: told.caller === undefined ? 'custom' : 'langchain',
+    model: (text as string | undefined) ?? 'unnamed',
+    dimensions: embeddingDimensions ?? (typeof told.dimensions === 'number' ? told.dimensions : null),
+    embed: given,
+  }
+}

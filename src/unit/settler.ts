@@ -1,0 +1,93 @@
+import type { SettleReport } from '../contract/statistics.js'
+import { BrunoMemoryError, TimeoutError } from '../errors.js'
+
+/** One batch of what has to be brought up, and how much of it is left. */
+export interface Settling {
+  /** Answers how many entries it dealt with. */
+  pass(): Promise<number>
+  report(): Promise<SettleReport>
+}
+
+/** Milliseconds between two looks for what other processes wrote. */
+const POLL = 2000
+const LONGEST_DELAY = 60_000
+
+/** Brings followers up in the background, one batch after the other; a failure is waited out, longer each time. */
+export class Settler {
+  #timer: NodeJS.Timeout | null = null
+  #running: Promise<void> | null = null
+  #again = false
+  #failures = 0
+  #stopped = false
+  #error: BrunoMemoryError | null = null
+
+  constructor(readonly settling: Settling) {}
+
+  /** There may be work: it is looked for as soon as this turn of the event loop is over. */
+  poke(): void {
+    if (this.#stopped || this.#failures > 0) return
+    if (this.#running !== null) this.#again = true
+    else this.#schedule(0)
+  }
+
+  #schedule(delay: number): void {
+    if (this.#stopped) return
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#start(), delay)
+    // A process that is done is not kept alive: the next one finishes what is left.
+    this.#timer.unref()
+  }
+
+  #start(): Promise<void> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null
+      const delay = this.#failures > 0 ? Math.min(LONGEST_DELAY, 500 * 2 ** this.#failures) : this.#again ? 0 : POLL
+      this.#schedule(delay)
+    })
+    return this.#running
+  }
+
+  async #run(): Promise<void> {
+    this.#again = false
+    try {
+      while (!this.#stopped && (await this.settling.pass()) > 0);
+      this.#failures = 0
+      this.#error = null
+    } catch (error) {
+      this.#failures++
+      this.#error = error instanceof BrunoMemoryError ? error : null
+    }
+  }
+
+  /**
+   * Waits until nothing is left but what is parked or was tried in vain and is due later.
+   *
+   * @throws TimeoutError after `deadline` milliseconds; what stopped the last attempt, where it failed.
+   */
+  async settle({ deadline = 30_000 }: { readonly deadline?: number | undefined } = {}): Promise<SettleReport> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new TimeoutError(`settling took longer than ${deadline} ms`)), deadline)
+    })
+    try {
+      return await Promise.race([this.#settled(), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #settled(): Promise<SettleReport> {
+    // A run that has begun may have missed what was written last.
+    await this.#running
+    await this.#start()
+    if (this.#error) throw this.#error
+    return this.settling.report()
+  }
+
+  /** Waits for the batch in hand. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    if (this.#timer) clearTimeout(this.#timer)
+    await this.#running
+  }
+}
