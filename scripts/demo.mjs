@@ -67,6 +67,36 @@ console.log(
   `\n${found} of ${questions.length} questions have their answer among the first 5; median ${times[times.length >> 1].toFixed(2)} ms`,
 )
 
+heading('By meaning: the vectors are made in the background, by a model that needs no network')
+const meant = createBackend('sqlite', { databasePath: file, embeddingFunction: 'offline' })
+const begun = performance.now()
+await meant.settle({ deadline: 120_000 })
+console.log(`\nEvery text has a vector after ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+for (const [mode, text] of [
+  ['vector', 'Which pets live in the house?'],
+  ['hybrid', 'Which pets live in the house?'],
+]) {
+  const started = performance.now()
+  const hits = await meant.search({ text, mode, kinds: ['message'], limit: 3 })
+  console.log(`\n${mode}: ${text}  (${(performance.now() - started).toFixed(1)} ms)`)
+  for (const { score, record } of hits) console.log(`  ${score.toFixed(2)}  ${short(record.content, 110)}`)
+}
+
+heading('What a model should be told, within 400 tokens')
+await meant.memories.add({
+  userId: 'ada',
+  type: 'fact',
+  content: 'is allergic to walnuts',
+  importance: 0.9,
+  tags: ['health'],
+})
+const { items: newestOfAda } = await meant.conversations.list({ userId: 'ada', limit: 1 })
+const context = await meant.context({ userId: 'ada', conversationId: newestOfAda[0].id, maxTokens: 400 })
+console.log(`\n${context.tokens} tokens: ${context.messages.length} messages, ${context.memories.length} memories`)
+for (const { role, content } of context.toLLM()) console.log(`  ${role.padEnd(9)} ${short(content, 100)}`)
+await meant.memories.delete(context.memories[0].id)
+await meant.close()
+
 heading('One unit of work: all of it or nothing')
 await memory
   .unitOfWork(async (unit) => {
@@ -87,6 +117,8 @@ command('stats', '--url', url)
 heading('What to type next')
 console.log(`
   npx bruno-memory search "allergic" --user ada --url ${url}
+  npx bruno-memory search "pets at home" --mode hybrid --embeddings offline --explain --url ${url}
+  npx bruno-memory context --user ada --text "what to cook" --max-tokens 500 --url ${url}
   npx bruno-memory export memory.archive.gz --url ${url}
   npx bruno-memory doctor --url ${url}
   node dist/cli.mjs --help            the same command line, without npx

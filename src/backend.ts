@@ -1,6 +1,8 @@
 import { v7 } from 'uuid'
 import * as v from 'valibot'
+import { ENCODINGS, type Encoding } from './context/tokens.js'
 import type { Capabilities } from './contract/capabilities.js'
+import type { Tokenizer } from './contract/context.js'
 import type { EmbeddingFunction, VectorSettings } from './contract/embedder.js'
 import type { Memory } from './contract/memory.js'
 import type { EmbeddingOptions, SqliteOptions } from './contract/options.js'
@@ -39,6 +41,12 @@ const common = {
   embeddingApiKey: v.optional(v.string()),
   embeddingBaseUrl: v.optional(v.string()),
   searchWeights: v.optional(v.strictObject({ text: v.optional(weight), vector: v.optional(weight) })),
+  tokenizer: v.optional(
+    v.custom<Tokenizer | Encoding>(
+      (value) => ENCODINGS.includes(value as Encoding) || typeof (value as Tokenizer | null)?.count === 'function',
+      `must be ${ENCODINGS.join(' or ')}, or an object with a function count`,
+    ),
+  ),
   reranker: v.optional(
     v.custom<Reranker>(
       (value) => typeof (value as Reranker | null)?.rerank === 'function',
@@ -110,6 +118,7 @@ function sqliteMemory(input: unknown): Memory {
   }
   return makeMemory({
     capabilities,
+    tokenizer: options.tokenizer,
     tenancy: options.tenancy ?? 'optional',
     clock: settings.clock,
     load: async () => {

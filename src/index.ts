@@ -1,5 +1,6 @@
 export { type BackendName, createBackend, listBackends } from './backend.js'
 export type { Capabilities, Capability } from './contract/capabilities.js'
+export type * from './contract/context.js'
 export type * from './contract/embedder.js'
 export type { Filter, MetadataCondition, MetadataFilter, Scalar } from './contract/filter.js'
 export type { Memory, OperationReceipt, TenantMemory, UnitOfWork, UnitOptions } from './contract/memory.js'

@@ -1,5 +1,7 @@
+import { type Encoding, TokenCounter } from './context/tokens.js'
 import type { Backend } from './contract/backend.js'
 import type { Capabilities } from './contract/capabilities.js'
+import type { Tokenizer } from './contract/context.js'
 import type { Memory, TenantMemory } from './contract/memory.js'
 import { UnsupportedError, ValidationError } from './errors.js'
 import { checkNames } from './model/page-options.js'
@@ -16,6 +18,7 @@ export interface MemoryParts {
   readonly capabilities: Capabilities
   readonly tenancy: 'optional' | 'required'
   readonly clock: () => number
+  readonly tokenizer?: Tokenizer | Encoding | undefined
 }
 
 const MAX_TENANTS = 1000
@@ -57,18 +60,19 @@ function refusing(tenant: TenantMemory): TenantMemory {
 export function makeMemory(parts: MemoryParts): Memory {
   const lifecycle = new Lifecycle(parts.load)
   const cache = new ProcessCache(parts.clock)
+  const tokens = new TokenCounter(parts.tokenizer)
   const tenants = new Map<string, TenantMemory>()
   const forTenant = (tenantId: string): TenantMemory => {
     let tenant = tenants.get(tenantId)
     if (!tenant) {
       checkId(tenantId, 'tenantId')
-      tenant = makeTenant(lifecycle, cache, tenantId)
+      tenant = makeTenant(lifecycle, cache, tokens, tenantId)
       if (tenants.size >= MAX_TENANTS) tenants.clear()
       tenants.set(tenantId, tenant)
     }
     return tenant
   }
-  const own = makeTenant(lifecycle, cache, 'default')
+  const own = makeTenant(lifecycle, cache, tokens, 'default')
   return {
     ...(parts.tenancy === 'required' ? refusing(own) : own),
     get capabilities() {

@@ -10,6 +10,8 @@ import { type CliIo, line } from './io.js'
 export interface StoreOptions {
   readonly url?: string
   readonly language?: string
+  /** Who makes vectors of questions and texts. */
+  readonly embeddings?: string
 }
 
 /** The database that a command works on. */
@@ -45,6 +47,16 @@ export const storeOptions = (command: Command): Command =>
     )
     .option('--language <name>', 'the language that the text is indexed in (default: what the file says, else english)')
 
+/** `--embeddings`, or the environment's, for commands that need vectors. */
+export const embeddingsOption = (command: Command): Command =>
+  command.option(
+    '--embeddings <name>',
+    'the model of the vectors: offline, text-embedding-3-small, … (default: BRUNO_MEMORY_EMBEDDINGS)',
+  )
+
+export const embeddingsOf = (options: { readonly embeddings?: string }, io: CliIo): string | undefined =>
+  options.embeddings || io.env.BRUNO_MEMORY_EMBEDDINGS || undefined
+
 /** Which database is meant: the option, the environment, or ./memory.db, which is then said on standard error. */
 export function findStore(options: StoreOptions, io: CliIo): Store {
   const given = options.url || io.env.BRUNO_MEMORY_URL || io.env.DATABASE_URL
@@ -73,6 +85,7 @@ export async function openMemory(store: Store, options: StoreOptions, { create =
   const language = await languageOf(store, options)
   const memory = createBackend(store.url, {
     ...(language === 'none' ? { enableFts: false } : { language }),
+    ...(options.embeddings && { embeddingFunction: options.embeddings }),
     migrate: create ? 'auto' : 'check',
   })
   try {

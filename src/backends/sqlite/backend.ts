@@ -156,7 +156,7 @@ export class SqliteBackend implements Backend {
 }
 
 /** Reads on their own connection; in a private database, which has only one, in turn with the writes. */
-function makeRunner(gate: WriteGate, reader: Database.Database | null, writer: Database.Database): SqlRunner {
+export function makeRunner(gate: WriteGate, reader: Database.Database | null, writer: Database.Database): SqlRunner {
   const session = new SqliteSession(reader ?? writer, 'read')
   return {
     read: reader ? (work) => work(session) : (work) => gate.submit('read', () => work(session)),
