@@ -54,7 +54,8 @@ export function openRaw(path: string, analyzer: Analyzer): Raw {
     .pluck()
   const insert = db.prepare(`insert into bruno_messages (${COLUMNS}) values (${COLUMNS.replace(/\w+/g, '?')})`)
   const index = db.prepare(
-    'insert into bruno_messages_search (rowid, search_text) select seq, search_text from bruno_messages where seq between ? and ?',
+    `insert into bruno_messages_search (rowid, search_text)
+     select seq, replace(substr(search_text, 9), ' ', ' ' || substr(search_text, 1, 8)) from bruno_messages where seq between ? and ?`,
   )
   const last = db.prepare(
     `select ${READ} from bruno_messages m where m.tenant_id = ? and m.conversation_id = ? order by m.position desc limit ?`,
@@ -99,14 +100,14 @@ export function openRaw(path: string, analyzer: Analyzer): Raw {
   })
   const user = db.prepare("insert or ignore into bruno_users values (?, ?, null, '{}', '{}', '{}', null, ?, ?, 1, 0)")
   const conversation = db.prepare(
-    "insert into bruno_conversations values (?, ?, ?, null, null, '[]', '{}', 0, 0, null, ?, ?, 1, 0)",
+    "insert into bruno_conversations (tenant_id, id, user_id, tags, metadata, message_count, last_position, created_at, updated_at, version, revision) values (?, ?, ?, '[]', '{}', 0, 0, ?, ?, 1, 0)",
   )
   return {
     append: (conversationId, contents) => append.immediate(conversationId, contents),
     last: (conversationId, n) => (last.all(TENANT, conversationId, n) as Row[]).reverse().map(toMessage),
     search: (text, limit) => {
-      const terms = analyzer.queryTerms(text).map((term) => `"${term.text}"`)
-      const rows = search.all(`"${analyzer.tenantToken(TENANT)}" AND (${terms.join(' OR ')})`, TENANT, limit) as Row[]
+      const terms = analyzer.queryTerms(text).map((term) => `"${analyzer.tenantToken(TENANT)}${term.text}"`)
+      const rows = search.all(terms.join(' OR '), TENANT, limit) as Row[]
       return rows.map((row) => ({ record: toMessage(row), score: row.score }))
     },
     createConversation: () => {

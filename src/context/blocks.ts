@@ -1,68 +1,59 @@
 import type { LlmMessage } from '../contract/context.js'
 import type { Message } from '../model/records.js'
-import { answerOf, callsOf, textOf } from './calls.js'
+import { callsOf, isResult, textOf } from './calls.js'
 
 /** Messages that stand or fall together: one message, or calls with all their results. */
 export interface Block {
   readonly messages: readonly Message[]
+  /** As model APIs take them; empty where a message has no text that could be told, such as an image alone. */
   readonly llm: readonly LlmMessage[]
 }
 
-/** A user's message and everything up to the next one. */
-export type Turn = readonly Block[]
+/** Names that chat-completion APIs accept. */
+const API_NAME = /^[\w-]{1,64}$/
+const named = ({ name }: Message) => (name !== null && API_NAME.test(name) ? { name } : {})
 
-function plain(message: Message): LlmMessage | null {
+/** A message alone, without its calls. */
+export function plain(message: Message): Block {
   const content = textOf(message)
-  const { role, name } = message
-  if (role === 'tool' || role === 'function' || content.trim() === '') return null
-  return { role, content, ...(name && { name }) }
+  const role = message.role as 'system' | 'user' | 'assistant'
+  return { messages: [message], llm: content.trim() === '' ? [] : [{ role, content, ...named(message) }] }
 }
 
-/** Calls and the results that follow them; what has no partner is left out, for model APIs refuse it. */
-function exchange(asking: Message, results: readonly Message[]): Block | null {
-  const answered = new Map(results.map((result) => [answerOf(result) as string, result]))
-  const calls = callsOf(asking).filter((call) => answered.has(call.id))
-  if (calls.length === 0) {
-    const llm = plain(asking)
-    return llm ? { messages: [asking], llm: [llm] } : null
+/**
+ * A message with the results right behind it, chronological. A call without a result and a result without a call are
+ * left out, for model APIs refuse them; null where nothing is left. The last of several results for one call counts.
+ */
+function exchange(asking: Message, following: readonly Message[]): Block | null {
+  const calls = callsOf(asking)
+  if (calls.length === 0) return plain(asking)
+  const ids = new Set(calls.map(({ id }) => id))
+  const answers = new Map<string, Message>()
+  for (const result of following)
+    if (result.toolCallId !== null && ids.has(result.toolCallId)) answers.set(result.toolCallId, result)
+  const answered = calls.filter(({ id }) => answers.has(id))
+  if (answered.length === 0) {
+    const alone = plain(asking)
+    return alone.llm.length > 0 ? alone : null
   }
-  const given = calls.map((call) => answered.get(call.id) as Message)
-  const first: LlmMessage = {
-    role: 'assistant',
-    content: textOf(asking),
-    ...(asking.name && { name: asking.name }),
-    tool_calls: calls.map((call) => ({
-      id: call.id,
-      type: 'function',
-      function: { name: call.name, arguments: call.arguments },
-    })),
-  }
-  const rest = given.map((result): LlmMessage => {
-    return { role: 'tool', content: textOf(result), tool_call_id: result.toolCallId as string }
-  })
-  return { messages: [asking, ...results.filter((result) => given.includes(result))], llm: [first, ...rest] }
+  const results = following.filter((result) => answers.get(result.toolCallId ?? '') === result)
+  const first: LlmMessage = { role: 'assistant', content: textOf(asking), ...named(asking), tool_calls: answered }
+  const rest = results.map(
+    (result): LlmMessage => ({ role: 'tool', content: textOf(result), tool_call_id: result.toolCallId as string }),
+  )
+  return { messages: [asking, ...results], llm: [first, ...rest] }
 }
 
-/** Chronological messages as blocks. A result is looked for in the tool messages right behind its call. */
-export function blocksOf(messages: readonly Message[]): Block[] {
-  const blocks: Block[] = []
-  for (let i = 0; i < messages.length; i++) {
-    const message = messages[i] as Message
-    const results: Message[] = []
-    while (callsOf(message).length > 0 && i + 1 < messages.length && answerOf(messages[i + 1] as Message) !== null)
-      results.push(messages[++i] as Message)
-    const block = exchange(message, results)
-    if (block) blocks.push(block)
+/** Blocks of messages that come newest first, newest first. Results are those of the message right in front of them. */
+export async function* blocksOf(newestFirst: AsyncIterable<Message>): AsyncGenerator<Block> {
+  let results: Message[] = []
+  for await (const message of newestFirst) {
+    if (isResult(message)) {
+      results.push(message)
+      continue
+    }
+    const block = exchange(message, results.toReversed())
+    results = []
+    if (block) yield block
   }
-  return blocks
-}
-
-export function turnsOf(blocks: readonly Block[]): Turn[] {
-  const turns: Block[][] = []
-  for (const block of blocks) {
-    const open = turns.at(-1)
-    if (open && block.messages[0]?.role !== 'user') open.push(block)
-    else turns.push([block])
-  }
-  return turns
 }

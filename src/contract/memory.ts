@@ -77,6 +77,10 @@ export interface UnitOfWork extends Repositories {
   unitOfWork<T>(callback: (unit: UnitOfWork) => Promise<T>): Promise<T>
   search(query: SearchQuery): Promise<Hit[]>
   statistics(options?: { readonly userId?: string | undefined }): Promise<Statistics>
+  /** Sees what the unit wrote. */
+  context(query: ContextQuery): Promise<Context>
+  /** `context`. */
+  getContext(query: ContextQuery): Promise<Context>
 }
 
 /** One memory for AI assistants. Without `forTenant`, calls go to the tenant `default`. */

@@ -49,7 +49,7 @@ class CheckedEmbedder implements Embedder {
     for (let at = 0; at < unique.length; at += this.batchSize) {
       const batch = unique.slice(at, at + this.batchSize)
       const made = await this.#call(
-        () => this.source.embed.embedDocuments([...batch]),
+        () => this.source.embed.embedDocuments(batch.map(wellFormed)),
         (answer) => this.#checked(answer, batch.length),
       )
       for (const [i, text] of batch.entries()) vectors.set(text, made[i] as Float32Array)
@@ -73,7 +73,7 @@ class CheckedEmbedder implements Embedder {
 
   async #ask(text: string): Promise<Float32Array> {
     const [vector] = await this.#call(
-      () => this.source.embed.embedQuery(text),
+      () => this.source.embed.embedQuery(wellFormed(text)),
       (answer) => this.#checked([answer], 1),
     )
     if (!this.#closed) this.#questions.set(text, vector as Float32Array)
@@ -132,6 +132,9 @@ class CheckedEmbedder implements Embedder {
     this.#asked.clear()
   }
 }
+
+/** A text that was cut may end in half a character, which a service refuses. */
+const wellFormed = (text: string): string => text.toWellFormed()
 
 function notBlank(text: unknown, field: string): void {
   if (typeof text !== 'string' || text.trim() === '') throw new ValidationError(field, 'must not be blank')

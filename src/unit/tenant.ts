@@ -11,7 +11,7 @@ import type { Lifecycle } from './lifecycle.js'
 import { runOperation } from './operation.js'
 import { makeRepositories, type Turn } from './repositories.js'
 import { checkOutside } from './state.js'
-import { checkCallback, noChanges, runUnit, searchOf, statisticsOf, type UnitCallback } from './unit.js'
+import { checkCallback, noChanges, runUnit, searchOf, statisticsOf, type UnitCallback, type UnitMeans } from './unit.js'
 
 /** Outside a unit a cache write takes effect at once. */
 function directCache(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string): CacheRepository {
@@ -36,7 +36,7 @@ function directCache(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string
   }
 }
 
-function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string) {
+function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tokens: TokenCounter, tenantId: string) {
   return async <T>(callback: UnitCallback<T>, options: UnitOptions = {}): Promise<unknown> => {
     checkCallback(callback)
     checkNames(options, ['operationId', 'fingerprint'])
@@ -46,14 +46,15 @@ function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string)
     checkOutside(lifecycle)
     return lifecycle.use(async (backend) => {
       const changes = noChanges(cache, tenantId)
+      const means: UnitMeans = { root: lifecycle, tenantId, capabilities: backend.capabilities, tokens }
       const result = await backend.unit<unknown>(tenantId, async (scope) => {
-        if (operationId === undefined) return runUnit(lifecycle, tenantId, scope, changes, callback).result
+        if (operationId === undefined) return runUnit(means, scope, changes, callback).result
         let records: () => readonly { kind: string; key: readonly string[] }[] = () => []
         return runOperation<unknown>(scope, {
           operationId,
           fingerprint: fingerprint ?? null,
           run: () => {
-            const unit = runUnit(lifecycle, tenantId, scope, changes, callback)
+            const unit = runUnit(means, scope, changes, callback)
             records = () => unit.state.records
             return unit.result
           },
@@ -95,15 +96,15 @@ export function makeTenant(
     const checked = checkContext(query)
     checkOutside(lifecycle)
     return lifecycle.use(async (backend) => {
-      const count = await tokens.ready()
-      return makeContext(backend.scope(tenantId), checked, count, backend.capabilities.vectorSearch)
+      const searching = { scope: backend.scope(tenantId), capabilities: backend.capabilities, inUnit: false }
+      return makeContext(await tokens.ready(), searching, checked)
     })
   }
   return {
     tenantId,
     ...repositories,
     cache: directCache(lifecycle, cache, tenantId),
-    unitOfWork: unitRunner(lifecycle, cache, tenantId) as TenantMemory['unitOfWork'],
+    unitOfWork: unitRunner(lifecycle, cache, tokens, tenantId) as TenantMemory['unitOfWork'],
     search,
     statistics,
     context,

@@ -1,4 +1,8 @@
+import { makeContext } from '../context/context.js'
+import { checkContext } from '../context/query.js'
+import type { TokenCounter } from '../context/tokens.js'
 import type { BackendScope, UnitScope } from '../contract/backend.js'
+import type { Capabilities } from '../contract/capabilities.js'
 import type { UnitOfWork } from '../contract/memory.js'
 import { UnsupportedError, ValidationError } from '../errors.js'
 import { CacheChanges, type ProcessCache } from './cache.js'
@@ -18,8 +22,18 @@ export function unsupported(capability: 'textSearch' | 'statistics'): never {
 export const searchOf = (scope: BackendScope) => scope.search ?? (() => unsupported('textSearch'))
 export const statisticsOf = (scope: BackendScope) => scope.statistics ?? (() => unsupported('statistics'))
 
+/** What every unit of a memory works with, beside its scope. */
+export interface UnitMeans {
+  /** The memory's lifecycle. */
+  readonly root: object
+  readonly tenantId: string
+  readonly capabilities: Capabilities
+  readonly tokens: TokenCounter
+}
+
 /** What a callback is given: the repositories, each call in its turn on the unit's scope. */
-export function makeUnit(tenantId: string, scope: UnitScope, state: UnitState, cache: CacheChanges): UnitOfWork {
+export function makeUnit(means: UnitMeans, scope: UnitScope, state: UnitState, cache: CacheChanges): UnitOfWork {
+  const { tenantId, capabilities, tokens } = means
   const enter = <T>(work: () => Promise<T>): Promise<T> => state.enter(work)
   const turn: Turn = {
     call: async (work) => enter(() => work(scope)),
@@ -36,13 +50,15 @@ export function makeUnit(tenantId: string, scope: UnitScope, state: UnitState, c
     return enter(async () => {
       const inner = new CacheChanges(cache.cache, tenantId, cache)
       const child = new UnitState(state.root, state)
-      const result = await scope.savepoint((within) =>
-        child.run(() => callback(makeUnit(tenantId, within, child, inner))),
-      )
+      const result = await scope.savepoint((within) => child.run(() => callback(makeUnit(means, within, child, inner))))
       cache.merge(inner)
       state.records.push(...child.records)
       return result
     })
+  }
+  const context: UnitOfWork['context'] = async (query) => {
+    const checked = checkContext(query)
+    return enter(async () => makeContext(await tokens.ready(), { scope, capabilities, inUnit: true }, checked))
   }
   return {
     tenantId,
@@ -51,19 +67,20 @@ export function makeUnit(tenantId: string, scope: UnitScope, state: UnitState, c
     unitOfWork: nested,
     search: async (query) => enter(() => searchOf(scope)(query)),
     statistics: async (options = {}) => enter(() => statisticsOf(scope)(options)),
+    context,
+    getContext: context,
   }
 }
 
 /** Runs a callback as one unit on an open scope. */
 export function runUnit<T>(
-  root: object,
-  tenantId: string,
+  means: UnitMeans,
   scope: UnitScope,
   cache: CacheChanges,
   callback: UnitCallback<T>,
 ): { readonly result: Promise<T>; readonly state: UnitState } {
-  const state = new UnitState(root, null)
-  return { result: state.run(() => callback(makeUnit(tenantId, scope, state, cache))), state }
+  const state = new UnitState(means.root, null)
+  return { result: state.run(() => callback(makeUnit(means, scope, state, cache))), state }
 }
 
 export const noChanges = (cache: ProcessCache, tenantId: string): CacheChanges =>

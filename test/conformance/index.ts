@@ -1,12 +1,16 @@
 import { describeCache } from './cache.js'
 import { describeCapabilities } from './capabilities.js'
 import { describeConcurrency } from './concurrency.js'
+import { describeContext } from './context.js'
+import { describeContextRelated } from './context-related.js'
+import { describeContextTools } from './context-tools.js'
 import { describeConversations } from './conversations.js'
 import { describeDocuments } from './documents.js'
 import { describeExpiry } from './expiry.js'
 import { describePurge } from './expiry-purge.js'
 import { describeExpiryReuse } from './expiry-reuse.js'
 import type { Harness } from './harness.js'
+import { describeHybrid } from './hybrid.js'
 import { describeRoundTrips } from './json.js'
 import { describeLifecycle } from './lifecycle.js'
 import { describeMemories } from './memories.js'
@@ -35,6 +39,8 @@ import { describeUnitOfWork } from './unit-of-work.js'
 import { describeSavepoints } from './unit-savepoints.js'
 import { describeUsers } from './users.js'
 import { describeValidation } from './validation.js'
+import { describeVectors } from './vectors.js'
+import { describeVectorInput } from './vectors-own.js'
 import { describeVerbs } from './verbs.js'
 
 export type { Deviation, Deviations, Feature, Harness } from './harness.js'
@@ -87,6 +93,16 @@ export function describeSearch(harness: Harness): void {
   describeSearchQueries(harness)
   describeSearchFilters(harness)
   describeSearchUpkeep(harness)
+  describeVectors(harness)
+  describeVectorInput(harness)
+  describeHybrid(harness)
+}
+
+/** What belongs into a prompt. */
+export function describePrompts(harness: Harness): void {
+  describeContext(harness)
+  describeContextTools(harness)
+  describeContextRelated(harness)
 }
 
 /** All that a backend owes. */
@@ -97,5 +113,6 @@ export function describeBackend(harness: Harness): void {
   describeTenantIsolation(harness)
   describeUnits(harness)
   describeSearch(harness)
+  describePrompts(harness)
   describeCache(harness)
 }

@@ -139,9 +139,6 @@ export interface SqlConditions {
   metadata(column: SQL, filter: MetadataFilter): SQL[]
   /** The JSON array of texts has any, or all, of the texts bound as `tags`; how many they are is bound as `tagCount`. */
   tags(column: SQL, match: 'any' | 'all'): SQL
-  /** The column is one of the integers bound as `name`, encoded by `integers`. */
-  amongIntegers(column: SQL, name: string): SQL
-  integers(values: readonly number[]): unknown
   /** Rows of texts and integers, bound as `name` and encoded by `encodeRows`, under these column names. */
   rows(name: string, columns: Readonly<Record<string, 'text' | 'integer'>>): SQL
   encodeRows(rows: readonly (readonly (string | number)[])[]): unknown

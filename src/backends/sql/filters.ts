@@ -8,7 +8,7 @@ import { checkId } from '../../model/parse.js'
 import { MEMORY_TYPES, ROLES, SEARCH_KINDS, type SearchKind } from '../../model/records.js'
 import { instantProblem, textProblem } from '../../model/text.js'
 import { alive } from './context.js'
-import type { SqlEngine } from './engine.js'
+import { perEngine, type SqlEngine } from './engine.js'
 import { bind, type Values } from './statement.js'
 
 const FRACTIONS = ['minImportance', 'minConfidence'] as const
@@ -120,15 +120,56 @@ export interface FilterSql {
   readonly shape: string | null
 }
 
+/** Conditions by shape: most searches of a program look alike. */
+const conditionsOf = perEngine(() => new Map<string, readonly SQL[]>())
+
 /** The filter as SQL conditions over placeholders, with their values. */
 export function filterSql(engine: SqlEngine, kind: SearchKind, filter: Filter, backward = false): FilterSql {
+  const used = SIMPLE.filter((name) => filter[name] !== undefined)
+  const shape = filter.metadata ? null : [kind, ...used, filter.tagsMatch ?? '', !!filter.includeExpired].join(' ')
+  const name = `${shape} ${backward}`
+  const known = conditionsOf(engine)
+  let conditions = shape === null ? undefined : known.get(name)
+  if (!conditions) {
+    conditions = makeConditions(engine, kind, filter, used, backward)
+    if (shape !== null) known.set(name, conditions)
+  }
+  const { texts } = engine.conditions
+  const values: Record<string, unknown> = { ...filter }
+  for (const name of ['roles', 'types', 'tags'] as const) if (filter[name]) values[name] = texts(filter[name])
+  if (filter.tags) values.tagCount = new Set(filter.tags).size
+  return { conditions, values, shape }
+}
+
+/** Filters that are one condition each, in a fixed order. */
+const SIMPLE = [
+  'userId',
+  'conversationId',
+  'namespace',
+  'category',
+  'from',
+  'to',
+  'minImportance',
+  'minConfidence',
+  'roles',
+  'types',
+  'tags',
+] as const
+
+function makeConditions(
+  engine: SqlEngine,
+  kind: SearchKind,
+  filter: Filter,
+  used: readonly (typeof SIMPLE)[number][],
+  backward: boolean,
+): readonly SQL[] {
   const { messages, memories, documents, conversations } = engine.tables
   const table = { message: messages, memory: memories, document: documents }[kind]
-  const { among, tags, texts, metadata } = engine.conditions
+  const { among, tags, metadata } = engine.conditions
   const holder = kind === 'message' ? conversations : table
   const compare = (column: AnySQLiteColumn, operator: string, name: string): SQL =>
     sql`${column} ${sql.raw(operator)} ${bind(column, name)}`
-  const simple: { readonly [K in keyof Filter]?: () => SQL } = {
+  const simple: { readonly [K in (typeof SIMPLE)[number]]: () => SQL } = {
     userId: () => compare(kind === 'message' ? conversations.userId : memories.userId, '=', 'userId'),
     conversationId: () =>
       compare(kind === 'message' ? messages.conversationId : memories.conversationId, '=', 'conversationId'),
@@ -143,15 +184,10 @@ export function filterSql(engine: SqlEngine, kind: SearchKind, filter: Filter, b
     types: () => among(sql`${memories.type}`, 'types'),
     tags: () => tags(sql`${memories.tags}`, filter.tagsMatch ?? 'any'),
   }
-  const used = (Object.keys(simple) as (keyof Filter)[]).filter((name) => filter[name] !== undefined)
-  const conditions = used.map((name) => (simple[name] as () => SQL)())
+  const conditions = used.map((name) => simple[name]())
   if (filter.metadata) conditions.push(...metadata(sql`${table.metadata}`, filter.metadata))
   conditions.push(alive((holder as typeof memories).expiresAt, filter.includeExpired))
-  const values: Record<string, unknown> = { ...filter }
-  for (const name of ['roles', 'types', 'tags'] as const) if (filter[name]) values[name] = texts(filter[name])
-  if (filter.tags) values.tagCount = new Set(filter.tags).size
-  const shape = filter.metadata ? null : [kind, ...used, filter.tagsMatch ?? '', !!filter.includeExpired].join(' ')
-  return { conditions, values, shape }
+  return conditions
 }
 
 /** Names of `Filter`, for the verbs that take one. */

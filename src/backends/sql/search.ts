@@ -41,14 +41,14 @@ function recordStatement(engine: SqlEngine, kind: SearchKind, filter: FilterSql)
   const table = engine.tables[TABLE_OF[kind]]
   const selection: Selection = { seq: table.seq, ...COLUMNS[kind](engine.tables) }
   const conversation = conversationOf(engine, kind)
-  const join: SQL = conversation ? sql`join ${conversation.table} on ${conversation.on}` : sql``
+  const join: SQL = conversation ? sql`${engine.join} ${conversation.table} on ${conversation.on}` : sql``
   return shaped(
     engine,
     'records',
     filter,
     selection,
-    () => sql`select ${list(selection)} from ${table} ${join}
-      where ${engine.conditions.amongIntegers(sql`${table.seq}`, 'seqs')} and ${whereOf(engine, kind, filter)}`,
+    () => sql`select ${list(selection)} from ${engine.conditions.rows('seqs', { seq: 'integer' })} as s
+      ${engine.join} ${table} on ${table.seq} = s.seq ${join} where ${whereOf(engine, kind, filter)}`,
   )
 }
 
@@ -66,7 +66,7 @@ async function records(reading: Reading, found: readonly Found[]): Promise<Map<s
   const stored = new Map<string, Stored>()
   for (const kind of new Set(found.map((hit) => hit.kind))) {
     const filter = filterSql(engine, kind, reading.filter)
-    const seqs = engine.conditions.integers(found.filter((hit) => hit.kind === kind).map((hit) => hit.seq))
+    const seqs = engine.conditions.encodeRows(found.filter((hit) => hit.kind === kind).map((hit) => [hit.seq]))
     const rows = await session.all(recordStatement(engine, kind, filter), { ...filter.values, ...values, seqs })
     for (const row of rows) stored.set(keyOf(kind, row.seq), row)
   }
@@ -140,7 +140,13 @@ async function find(
   const wanted = query.rerank && context.reranker ? Math.max(query.limit, RERANKED) : query.limit
   const all = fused(query, ranks)
   const few = query.factors ? all : enough(all, query, wanted)
-  const stored = await records(reading, few)
+  const read = new Map(
+    ranks.flatMap(({ kind, vector }) =>
+      vector.flatMap(({ seq, record }) => (record ? [[keyOf(kind, seq), record] as const] : [])),
+    ),
+  )
+  const missing = few.filter((hit) => !read.has(keyOf(hit.kind, hit.seq)))
+  const stored = new Map([...read, ...(missing.length > 0 ? await records(reading, missing) : [])])
   const hits = few.flatMap((hit) => {
     const row = stored.get(keyOf(hit.kind, hit.seq))
     if (!row) return []

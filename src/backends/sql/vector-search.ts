@@ -1,10 +1,13 @@
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
+import { LRUCache } from 'lru-cache'
 import type { DistanceMetric } from '../../contract/embedder.js'
 import type { Filter } from '../../contract/filter.js'
+import type { Hit } from '../../contract/search.js'
 import { encodeVector } from '../../embeddings/vector.js'
 import type { SearchKind } from '../../model/records.js'
+import { documentColumns, memoryColumns, messageColumns } from './columns.js'
 import type { SqlContext } from './context.js'
-import { type SqlEngine, type SqlSession, TABLE_OF, type VectorEngine } from './engine.js'
+import { perEngine, type SqlEngine, type SqlSession, TABLE_OF, type VectorEngine } from './engine.js'
 import { type FilterSql, filterSql } from './filters.js'
 import { count, list, type Selection, type Statement } from './statement.js'
 import { conversationOf, shaped, WINDOW, whereOf, windowsAround } from './text-search.js'
@@ -16,6 +19,8 @@ export interface VectorScore {
   /** With the neighbours' similarities at lower weights. */
   readonly score: number
   readonly similarity: number
+  /** The record, where it was read along. */
+  readonly record?: Hit['record'] & { readonly seq: number }
 }
 
 export interface VectorQuery {
@@ -35,8 +40,12 @@ const NEIGHBOURS = [1, 0.4, 0.2]
 const REACH = NEIGHBOURS.length - 1
 /** Numbers that are compared one by one at most; beyond, a look over sign bits comes first. */
 const EXACT = 4000 * 512
+/** Ranges that were small when they were counted, and when: either way gives the same answer, only in another time. */
+const smallRanges = perEngine(() => new LRUCache<string, number>({ max: 10_000 }))
+const KEPT = 10_000
+
 /** Rows that may have expired, beside those that are wanted. */
-const SLACK = 10
+const SLACK = 3
 
 interface Near {
   readonly seq: number
@@ -45,6 +54,8 @@ interface Near {
   readonly d: number | null
   /** Absent for a candidate, which meets the filter. */
   readonly fits?: number
+  /** The rest is the record, where it is read along. */
+  readonly [column: string]: unknown
 }
 
 /** In [0, 1], higher is nearer. */
@@ -69,7 +80,11 @@ interface Plan {
   readonly plain: boolean
   readonly user: boolean
   readonly scope: boolean
+  /** Whether the records are read along: nothing else will be done with the hits. */
+  readonly records: boolean
 }
+
+const COLUMNS = { message: messageColumns, memory: memoryColumns, document: documentColumns }
 
 function nearestStatement(
   engine: SqlEngine,
@@ -77,9 +92,11 @@ function nearestStatement(
   kind: SearchKind,
   filter: FilterSql,
   metric: DistanceMetric,
-  { way, plain, user, scope }: Plan,
+  { way, plain, user, scope, records }: Plan,
 ): Statement<Near> {
-  const selection = selectionOf(engine, kind)
+  const selection: Selection = records
+    ? { seq: engine.tables[TABLE_OF[kind]].seq, ...COLUMNS[kind](engine.tables) }
+    : selectionOf(engine, kind)
   const search = {
     metric,
     table: TABLE_OF[kind],
@@ -92,7 +109,7 @@ function nearestStatement(
   const made = (): SQL => (way === 'quick' ? vectors.quick(search) : null) ?? vectors.exact(search)
   return shaped(
     engine,
-    `nearest ${way} ${plain} ${user} ${scope} ${metric}`,
+    `nearest ${way} ${plain} ${user} ${scope} ${metric} ${records}`,
     filter,
     { ...selection, d: { sql: sql``, decode: decodeDistance } },
     made,
@@ -136,25 +153,29 @@ export async function rankByVector(
     bytes: query.vector.byteLength,
   }
   const smoothed = kind === 'message' && query.neighbours
-  const wanted = query.alone && !smoothed ? query.limit : query.candidates
+  const records = query.alone && !smoothed
+  const wanted = records ? query.limit : query.candidates
   const way = query.exact ? 'exact' : await wayOf(context, session, space, values, { user, scope })
-  const find = (plan: Plan, candidates: number) =>
-    session.all(nearestStatement(engine, engine.vectors as VectorEngine, kind, filter, space.metric, plan), {
+  const find = (plan: Omit<Plan, 'records' | 'user' | 'scope'>, candidates: number) => {
+    const whole = { ...plan, user, scope, records }
+    return session.all(nearestStatement(engine, engine.vectors as VectorEngine, kind, filter, space.metric, whole), {
       ...values,
       ...(plan.way === 'quick' && engine.vectors?.quickValues(query.vector)),
       candidates,
       first: Math.max(800, 4 * candidates + 200),
     })
+  }
   const plain = isPlain(kind, query.filter)
   const few = wanted + (plain ? SLACK : 0)
-  let rows = await find(
-    { way, plain: plain && (way === 'exact' || !user) && !(way === 'quick' && scope), user, scope },
-    few,
-  )
+  let rows = await find({ way, plain: plain && (way === 'exact' || !(user || scope)) }, few)
   // So many of the nearest have expired that the rest has to be looked at one by one.
-  if (plain && rows.length < wanted && rows.length > 0)
-    rows = await find({ way: 'exact', plain: false, user, scope }, wanted)
+  if (plain && rows.length < wanted && rows.length > 0) rows = await find({ way: 'exact', plain: false }, wanted)
   const near = rows.slice(0, wanted).filter((row) => row.d !== null)
+  if (records)
+    return near.map(({ d, ...record }) => ({
+      ...alone(space, record.seq, d),
+      record: record as unknown as NonNullable<VectorScore['record']>,
+    }))
   if (!smoothed) return near.map(({ seq, d }) => alone(space, seq, d))
   return smooth(space, near, await around(context, session, space, filter, near, values))
 }
@@ -173,9 +194,15 @@ async function wayOf(
 ): Promise<Way> {
   if (space.dimensions % 8 !== 0 || space.metric !== 'cosine') return 'exact'
   const most = Math.max(100, Math.floor(EXACT / space.dimensions))
+  const known = smallRanges(context.engine)
+  const name = JSON.stringify([context.tenantId, space.id, values.kind, user && values.userId, scope && values.scope])
+  const at = context.clock()
+  if (Math.abs(at - (known.get(name) ?? Number.NEGATIVE_INFINITY)) < KEPT) return 'exact'
   const statement = vectorStatements(context.engine).narrowed[+user]?.[+scope]
   const [found] = statement ? await session.all(statement, { ...values, most: most + 1 }) : []
-  return (found?.n ?? 0) > most ? 'quick' : 'exact'
+  const n = found?.n ?? 0
+  if (n <= most / 2) known.set(name, at)
+  return n > most ? 'quick' : 'exact'
 }
 
 /** The similarities of the turns around some messages. */

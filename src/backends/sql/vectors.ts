@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Embedder, EmbeddingSpace, VectorSettings } from '../../contract/embedder.js'
 import { checkVector, encodeVector, spaceId } from '../../embeddings/vector.js'
 import { ConfigurationError, UnsupportedError } from '../../errors.js'
@@ -32,10 +33,16 @@ export const describeSpace = ({ provider, model, dimensions, metric }: Embedding
 export const MAX_EMBEDDED = 8000
 
 /** A number of 48 bits for (tenant, space, kind): two that meet share a look over sign bits, and no result. */
+const parts = new LRUCache<string, number>({ max: 10_000 })
+
 export function partOf(tenantId: string, space: string, kind: SearchKind): number {
-  const hash = createHash('sha256')
-  for (const piece of [tenantId, space, kind]) hash.update(`${Buffer.byteLength(piece)}:${piece}`)
-  return hash.digest().readUIntBE(0, 6)
+  const key = JSON.stringify([tenantId, space, kind])
+  let part = parts.get(key)
+  if (part === undefined) {
+    part = createHash('sha256').update(key).digest().readUIntBE(0, 6)
+    parts.set(key, part)
+  }
+  return part
 }
 
 /** What a store knows of vectors: the space that its table holds, and who makes new ones. */

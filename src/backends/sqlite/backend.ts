@@ -69,7 +69,11 @@ export class SqliteBackend implements Backend {
       const runner = makeRunner(gate, reader, writer)
       await checkAnalyzer(store, runner)
       const clients = reader ? [writer, reader] : [writer]
-      if (store.vectors.enabled || (await hasSpace(store, runner))) await addVectorFunctions(clients)
+      if (store.vectors.enabled || (await hasSpace(store, runner))) {
+        await addVectorFunctions(clients)
+        // A vector fills half a page: with SQLite's own 2 MB of cache each search would read its pages again.
+        reader?.pragma('cache_size = -65536')
+      }
       await store.vectors.open(store, runner)
       const settler = store.vectors.embedder ? new Settler(new VectorSettler(store, runner, newId())) : null
       settler?.poke()

@@ -60,8 +60,6 @@ const conditions: SqlConditions = {
       ? sql`exists (select 1 ${found})`
       : sql`(select count(distinct j.value) ${found}) = ${value('tagCount')}`
   },
-  amongIntegers: (column, name) => sql`${column} in (select value from json_each(${value(name)}))`,
-  integers: (values) => JSON.stringify(values),
   rows: (name, columns) => {
     const list = Object.keys(columns).map(
       (column, i) => sql`value ->> ${sql.raw(String(i))} as ${sql.identifier(column)}`,
