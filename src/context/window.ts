@@ -46,19 +46,6 @@ export function asked(count: Count, message: Message | null, room: Room): Block 
   return block && fits(sizeOf(count, block), room) ? block : null
 }
 
-/** As many blocks as fit from the end, without a gap between them. */
-function endOf(count: Count, newestFirst: readonly Block[], room: Room): Block[] {
-  const blocks: Block[] = []
-  let left = room
-  for (const block of newestFirst) {
-    const size = sizeOf(count, block)
-    if (!fits(size, left)) break
-    left = less(left, size)
-    blocks.push(block)
-  }
-  return blocks
-}
-
 /**
  * The newest turns, each whole or not at all; of the newest one, if it does not fit, as much of its end as does. The
  * user's newest message has its place already, outside of the room. Reads no further than there is room.
@@ -76,7 +63,8 @@ export async function newestTurns(
   let size = NOTHING
   let newest = true
   const stopped = (): Taken => {
-    const end = newest ? endOf(count, turn, left) : []
+    // All but the block that was too much.
+    const end = newest ? turn.slice(0, -1) : []
     const first = newest && question ? [question] : []
     return { blocks: [...taken, ...end, ...first].toReversed(), whole: false }
   }

@@ -77,6 +77,34 @@ describe('vectors in the file', () => {
     }
   })
 
+  test('that change, come from another process, or are taken back are seen as they are by the next look', async () => {
+    await using store = freshStore()
+    const memory = await store.open({ embeddingDimensions: 512, durability: 'process' })
+    const other = await store.open({ embeddingDimensions: 512, durability: 'process' })
+    const doc = (id: string, vector: Float32Array) => ({ namespace: 'n', id, content: id, vector })
+    await memory.documents.upsert(Array.from({ length: 4200 }, (_, i) => doc(`${i}`, vectorOf(512))))
+    const nearest = async (vector: Float32Array) =>
+      (await memory.search({ vector, mode: 'vector', kinds: ['document'], limit: 1 }))[0]?.record.id
+    const [moved, added, undone, late] = [vectorOf(512), vectorOf(512), vectorOf(512), vectorOf(512)]
+    expect(await nearest(moved)).not.toBe('7')
+    await other.documents.upsert([doc('7', moved), doc('added', added)])
+    expect(await nearest(moved)).toBe('7')
+    expect(await nearest(added)).toBe('added')
+    const unit = memory.unitOfWork(async (inside) => {
+      await inside.documents.upsert(doc('undone', undone))
+      const [hit] = await inside.search({ vector: undone, mode: 'vector', kinds: ['document'], limit: 1 })
+      expect(hit?.record.id).toBe('undone')
+      throw new Error('no')
+    })
+    await expect(unit).rejects.toThrow('no')
+    expect(await nearest(undone)).not.toBe('undone')
+    // The number of the row that was taken back is given again.
+    await memory.documents.upsert(doc('late', late))
+    expect(await nearest(late)).toBe('late')
+    await other.documents.delete('n', '7')
+    expect(await nearest(moved)).not.toBe('7')
+  })
+
   test('one that is damaged has no distance, and fails no search', async () => {
     await using store = freshStore()
     const memory = await store.open({ embeddingDimensions: 8 })

@@ -83,10 +83,23 @@ export interface VectorEngine {
   exact(search: NearestSearch): SQL
   /** The same, by a first look over the tenant's index; null where it has none for such vectors. */
   quick(search: NearestSearch): SQL | null
+  /**
+   * The rows of vectors that a first look finds nearest, in memory where the engine keeps it there; null where it does
+   * not, or not for this session.
+   */
+  look?(session: SqlSession, part: number, vector: Float32Array, n: number): Promise<Look | null>
+  /** The nearest of the rows that `look` found, bound as `looked` and encoded by `encodeRows`. */
+  listed(search: NearestSearch): SQL
   /** What `quick` binds beside the values of the search. */
   quickValues(vector: Float32Array): Values
   /** Keeps the index of one vector. */
   index(session: SqlSession, row: VectorIndexRow): Promise<void>
+}
+
+export interface Look {
+  readonly seqs: readonly number[]
+  /** Whether these are all that there are. */
+  readonly all: boolean
 }
 
 export interface VectorIndexRow {

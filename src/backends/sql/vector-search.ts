@@ -41,7 +41,7 @@ const REACH = NEIGHBOURS.length - 1
 /** Numbers that are compared one by one at most; beyond, a look over sign bits comes first. */
 const EXACT = 4000 * 512
 /** Ranges that were small when they were counted, and when: either way gives the same answer, only in another time. */
-const smallRanges = perEngine(() => new LRUCache<string, number>({ max: 10_000 }))
+const smallRanges = perEngine(() => new LRUCache<string, { readonly at: number; readonly n: number }>({ max: 10_000 }))
 const KEPT = 10_000
 
 /** Rows that may have expired, beside those that are wanted. */
@@ -73,7 +73,8 @@ function selectionOf({ tables: { messages: m, ...tables } }: SqlEngine, kind: Se
     : { seq: (kind === 'memory' ? tables.memories : tables.documents).seq }
 }
 
-type Way = 'exact' | 'quick'
+/** All one by one; by a first look that the engine makes; of rows that a look in memory found. */
+type Way = 'exact' | 'quick' | 'listed'
 interface Plan {
   readonly way: Way
   /** Whether the filter says nothing but what narrows the range. */
@@ -106,7 +107,10 @@ function nearestStatement(
     range: rangeOf(user, scope, 'e'),
     plain,
   }
-  const made = (): SQL => (way === 'quick' ? vectors.quick(search) : null) ?? vectors.exact(search)
+  const made = (): SQL =>
+    way === 'listed'
+      ? vectors.listed(search)
+      : ((way === 'quick' ? vectors.quick(search) : null) ?? vectors.exact(search))
   return shaped(
     engine,
     `nearest ${way} ${plain} ${user} ${scope} ${metric} ${records}`,
@@ -155,21 +159,35 @@ export async function rankByVector(
   const smoothed = kind === 'message' && query.neighbours
   const records = query.alone && !smoothed
   const wanted = records ? query.limit : query.candidates
-  const way = query.exact ? 'exact' : await wayOf(context, session, space, values, { user, scope })
-  const find = (plan: Omit<Plan, 'records' | 'user' | 'scope'>, candidates: number) => {
-    const whole = { ...plan, user, scope, records }
+  const range = { user, scope }
+  const { way, most } = query.exact
+    ? { way: 'exact' as const, most: Number.POSITIVE_INFINITY }
+    : await wayOf(context, session, space, values, range)
+  const first = Math.max(400, 4 * wanted + 200)
+  const find = (plan: Omit<Plan, 'records' | 'user' | 'scope'>, candidates: number, looked: readonly number[] = []) => {
+    const whole = { ...plan, ...range, records }
     return session.all(nearestStatement(engine, engine.vectors as VectorEngine, kind, filter, space.metric, whole), {
       ...values,
       ...(plan.way === 'quick' && engine.vectors?.quickValues(query.vector)),
+      ...(plan.way === 'listed' && { looked: engine.conditions.encodeRows(looked.map((seq) => [seq])) }),
       candidates,
-      first: Math.max(800, 4 * candidates + 200),
+      first,
     })
   }
   const plain = isPlain(kind, query.filter)
-  const few = wanted + (plain ? SLACK : 0)
-  let rows = await find({ way, plain: plain && (way === 'exact' || !(user || scope)) }, few)
-  // So many of the nearest have expired that the rest has to be looked at one by one.
-  if (plain && rows.length < wanted && rows.length > 0) rows = await find({ way: 'exact', plain: false }, wanted)
+  const look = way === 'quick' ? await engine.vectors.look?.(session, values.part, query.vector, first) : null
+  let rows: Near[]
+  if (look) {
+    const free = plain && !user && !scope
+    rows = await find({ way: 'listed', plain: free }, wanted + (free ? SLACK : 0), look.seqs)
+    // The filter is met by few: the others are looked at with it.
+    if (rows.length < wanted && !look.all) rows = await find({ way: 'quick', plain: false }, wanted)
+  } else {
+    const ranged = plain && (way === 'exact' || !(user || scope))
+    rows = await find({ way, plain: ranged }, wanted + (ranged ? SLACK : 0))
+    // So many of the nearest have expired that the rest has to be looked at one by one.
+    if (ranged && rows.length < Math.min(wanted, most)) rows = await find({ way: 'exact', plain: false }, wanted)
+  }
   const near = rows.slice(0, wanted).filter((row) => row.d !== null)
   if (records)
     return near.map(({ d, ...record }) => ({
@@ -185,24 +203,26 @@ function alone(space: OpenSpace, seq: number, d: number | null): VectorScore {
   return { seq, score, similarity: score }
 }
 
+/** How a range is searched, and how many vectors it has, as far as that was counted. */
 async function wayOf(
   context: SqlContext,
   session: SqlSession,
   space: OpenSpace,
   values: Record<string, unknown>,
   { user, scope }: { readonly user: boolean; readonly scope: boolean },
-): Promise<Way> {
-  if (space.dimensions % 8 !== 0 || space.metric !== 'cosine') return 'exact'
-  const most = Math.max(100, Math.floor(EXACT / space.dimensions))
+): Promise<{ readonly way: 'exact' | 'quick'; readonly most: number }> {
+  const bound = Math.max(100, Math.floor(EXACT / space.dimensions))
   const known = smallRanges(context.engine)
   const name = JSON.stringify([context.tenantId, space.id, values.kind, user && values.userId, scope && values.scope])
   const at = context.clock()
-  if (Math.abs(at - (known.get(name) ?? Number.NEGATIVE_INFINITY)) < KEPT) return 'exact'
+  const old = known.get(name)
+  if (old && Math.abs(at - old.at) < KEPT) return { way: 'exact', most: old.n }
   const statement = vectorStatements(context.engine).narrowed[+user]?.[+scope]
-  const [found] = statement ? await session.all(statement, { ...values, most: most + 1 }) : []
+  const [found] = statement ? await session.all(statement, { ...values, most: bound + 1 }) : []
   const n = found?.n ?? 0
-  if (n <= most / 2) known.set(name, at)
-  return n > most ? 'quick' : 'exact'
+  if (n <= bound / 2) known.set(name, { at, n })
+  const large = n > bound && space.dimensions % 8 === 0 && space.metric === 'cosine'
+  return { way: large ? 'quick' : 'exact', most: n }
 }
 
 /** The similarities of the turns around some messages. */

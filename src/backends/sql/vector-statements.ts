@@ -56,6 +56,11 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
     hash: { sql: sql`${e.contentHash}`, decode: (v: unknown) => v as Buffer | null },
   }
   return {
+    /** A vector that is made anew gets a new row: rows are added and taken away, never changed. */
+    forget: engine.command(
+      () => sql`delete from ${e} where ${e.tenantId} = ${value('tenantId')} and ${e.space} = ${value('space')} and ${e.kind} = ${sql.raw(`'${kind}'`)}
+        and ${e.scope} = ${value('scope')} and ${e.recordId} = ${value('recordId')}`,
+    ),
     /** Stores a vector; nothing where its record is gone. */
     write: engine.statement(
       { seq: e.seq, recordSeq: e.recordSeq },
@@ -63,9 +68,6 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
         select ${t.tenantId}, ${value('space')}, ${sql.raw(`'${kind}'`)}, ${scope}, ${t.id}, ${userId}, ${t.seq}, ${value('part')}, ${value('hash')}, ${value('vector')},
           ${bind(e.createdAt, 'now')}, ${bind(e.updatedAt, 'now')}, 1, ${engine.revision}
         from ${t} ${join} where ${key}
-        on conflict (tenant_id, space, kind, scope, record_id) do update set user_id = excluded.user_id, record_seq = excluded.record_seq,
-          part = excluded.part, content_hash = excluded.content_hash, vector = excluded.vector, updated_at = excluded.updated_at,
-          version = ${e.version} + 1, revision = excluded.revision
         returning seq, record_seq`,
     ),
     /** The texts of some records, with the hash of what each was last embedded from in a space. */

@@ -221,6 +221,7 @@ export async function writeVectors(
   for (const { kind, tenantId, scope, recordId, vector, hash } of rows) {
     const part = partOf(tenantId, space, kind)
     const values = { tenantId, space, scope, recordId, part, hash, vector: encodeVector(vector), now: at }
+    await session.run(s[kind].forget, values)
     const [row] = await session.all(s[kind].write, values)
     if (row) await store.engine.vectors?.index(session, { part, ...row, vector })
   }

@@ -1,9 +1,12 @@
 import type Database from 'better-sqlite3'
 import { sql } from 'drizzle-orm/sql/sql'
+import { LRUCache } from 'lru-cache'
 import type { DistanceMetric } from '../../contract/embedder.js'
 import { decodeVector, signBits } from '../../embeddings/vector.js'
-import type { NearestSearch, SqlEngine, VectorEngine } from '../sql/engine.js'
-import { list, value } from '../sql/statement.js'
+import { type Look, type NearestSearch, perEngine, type SqlEngine, type VectorEngine } from '../sql/engine.js'
+import { list, type Statement, value } from '../sql/statement.js'
+import type { SqliteSession } from './session.js'
+import { SignBits } from './sign-bits.js'
 
 const FUNCTIONS: { readonly [M in DistanceMetric]: string } = {
   cosine: 'vec_distance_cosine',
@@ -98,6 +101,16 @@ export function sqliteVectors(engineOf: () => SqlEngine): VectorEngine {
         select ${list(selection)}, ${distance(metric, sql`e.vector`)} as d from first cross join bruno_embeddings as e on e.seq = first.seq
           ${joined(search)} where ${where} ${nearest}`
     },
+    listed(search) {
+      const { selection, where, metric, plain } = search
+      const d = distance(metric, sql`e.vector`)
+      const looked = sql`${engineOf().conditions.rows('looked', { seq: 'integer' })} as first cross join bruno_embeddings as e on e.seq = first.seq`
+      if (!plain)
+        return sql`select ${list(selection)}, ${d} as d from ${looked} ${joined(search)} where ${where} ${nearest}`
+      return sql`select ${list(selection)}, e.d as d from (select e.record_seq, ${d} as d from ${looked} ${nearest}) as e
+        ${joined(search)} where ${where} order by d nulls last`
+    },
+    look: (session, part, vector, n) => looks(engineOf()).look(session as SqliteSession, part, vector, n),
     quickValues: (vector) => ({ bits: signBits(vector) }),
     async index(session, { part, seq, recordSeq, vector }) {
       const bits = signBits(vector)
@@ -105,6 +118,42 @@ export function sqliteVectors(engineOf: () => SqlEngine): VectorEngine {
     },
   }
 }
+
+/** Bytes of sign bits that a store keeps in memory. */
+const KEPT = 64 * 1024 * 1024
+
+/** The sign bits of the parts that are searched, brought up to what was committed at each look. */
+class Looks {
+  readonly #parts = new LRUCache<number, SignBits>({ maxSize: KEPT, sizeCalculation: (bits) => bits.size + 100 })
+  readonly #newer: Statement<{ seq: number; bits: Buffer }>
+
+  constructor(readonly engine: SqlEngine) {
+    const selection = {
+      seq: { sql: sql`b.seq`, decode: Number },
+      bits: { sql: sql`b.bits`, decode: (value: unknown) => value as Buffer },
+    }
+    this.#newer = engine.statement(
+      selection,
+      () =>
+        sql`select b.seq, b.bits from bruno_embedding_bits as b where b.part = ${value('part')} and b.seq > ${value('last')} order by b.seq`,
+    )
+  }
+
+  async look(session: SqliteSession, part: number, vector: Float32Array, n: number): Promise<Look | null> {
+    const question = signBits(vector)
+    // Inside a transaction rows may be seen that are taken back, and their numbers are given again.
+    if (!question || session.access !== 'read') return null
+    const bits = this.#parts.get(part) ?? new SignBits(question.length)
+    if (bits.bytes !== question.length) return null
+    const before = bits.size
+    for (const row of session.all(this.#newer, { part, last: bits.last })) bits.add(row.seq, row.bits)
+    if (bits.size > KEPT) return null
+    if (bits.size !== before) this.#parts.set(part, bits)
+    const seqs = bits.nearest(question, n)
+    return { seqs, all: seqs.length === bits.count }
+  }
+}
+const looks = perEngine((engine) => new Looks(engine))
 
 const kept = new WeakMap<SqlEngine, ReturnType<SqlEngine['command']>>()
 function keepBits(engine: SqlEngine): ReturnType<SqlEngine['command']> {
