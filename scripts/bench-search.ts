@@ -79,6 +79,7 @@ async function hybrid(): Promise<void> {
     vector: vector(),
     kinds: ['message'] as const,
     limit: 10,
+    candidates: 100,
   }))
   let i = 0
   const ask = () => asks[i++ % asks.length] as (typeof asks)[number]

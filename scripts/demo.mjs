@@ -73,8 +73,8 @@ const begun = performance.now()
 await meant.settle({ deadline: 120_000 })
 console.log(`\nEvery text has a vector after ${((performance.now() - begun) / 1000).toFixed(1)} s`)
 for (const [mode, text] of [
-  ['vector', 'Which pets live in the house?'],
-  ['hybrid', 'Which pets live in the house?'],
+  ['vector', 'Is the cat ill, and with what?'],
+  ['hybrid', 'Is the cat ill, and with what?'],
 ]) {
   const started = performance.now()
   const hits = await meant.search({ text, mode, kinds: ['message'], limit: 3 })

@@ -10,88 +10,97 @@ ALTER TABLE "bruno_embeddings" ALTER COLUMN "part" DROP DEFAULT;
 --> statement-breakpoint
 -- A vector goes with the text that it was made of. Followers are told of what changed: one row for each and record, in the
 -- transaction of the change, deletes by a cascade included; once a statement, not once a row.
-CREATE FUNCTION "bruno_tell_followers"(wanted text, tenants text[], scopes text[], ids text[], revisions bigint[]) RETURNS void LANGUAGE sql AS $$
-	INSERT INTO bruno_outbox AS o (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
+CREATE FUNCTION "public"."bruno_tell_followers"(wanted text, tenants text[], scopes text[], ids text[], revisions bigint[], texts boolean[]) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO "public".bruno_outbox AS o (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
 	SELECT f.name, r.tenant_id, wanted, r.scope, r.id, r.revision, 0, clock_timestamp(), to_timestamp(0)
-	FROM bruno_followers f, unnest(tenants, scopes, ids, revisions) AS r(tenant_id, scope, id, revision)
-	WHERE f.state <> 'retired' AND f.kinds @> to_jsonb(wanted)
+	FROM "public".bruno_followers f, unnest(tenants, scopes, ids, revisions, texts) AS r(tenant_id, scope, id, revision, text)
+	WHERE f.state <> 'retired' AND (f.kind <> 'local' OR r.text) AND f.kinds @> to_jsonb(wanted)
 	ON CONFLICT (follower, tenant_id, kind, scope, record_id) DO UPDATE SET revision = greatest(o.revision, excluded.revision), attempts = 0, next_attempt_at = to_timestamp(0), parked_at = NULL, error_code = NULL
 $$;
 --> statement-breakpoint
-CREATE FUNCTION "bruno_messages_forget_vector"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	DELETE FROM bruno_embeddings WHERE tenant_id = old.tenant_id AND kind = 'message' AND scope = old.conversation_id AND record_id = old.id;
+CREATE FUNCTION "public"."bruno_messages_forget_vector"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	DELETE FROM "public".bruno_embeddings WHERE tenant_id = old.tenant_id AND kind = 'message' AND scope = old.conversation_id AND record_id = old.id;
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
-CREATE TRIGGER "bruno_messages_vector_update" AFTER UPDATE ON "bruno_messages" FOR EACH ROW WHEN (new.content IS DISTINCT FROM old.content OR new.name IS DISTINCT FROM old.name OR new.status IS DISTINCT FROM old.status) EXECUTE FUNCTION "bruno_messages_forget_vector"();
+CREATE TRIGGER "bruno_messages_vector_update" AFTER UPDATE ON "bruno_messages" FOR EACH ROW WHEN (new.content IS DISTINCT FROM old.content OR new.name IS DISTINCT FROM old.name OR new.status IS DISTINCT FROM old.status) EXECUTE FUNCTION "public"."bruno_messages_forget_vector"();
 --> statement-breakpoint
-CREATE FUNCTION "bruno_messages_follow"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION "public"."bruno_messages_follow"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	IF TG_OP = 'DELETE' THEN
-		DELETE FROM bruno_embeddings e USING gone g WHERE e.tenant_id = g.tenant_id AND e.kind = 'message' AND e.scope = g.conversation_id AND e.record_id = g.id;
+		DELETE FROM "public".bruno_embeddings e USING gone g WHERE e.tenant_id = g.tenant_id AND e.kind = 'message' AND e.scope = g.conversation_id AND e.record_id = g.id;
 	END IF;
-	IF NOT EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') THEN RETURN NULL; END IF;
+	IF NOT EXISTS (SELECT 1 FROM "public".bruno_followers WHERE state <> 'retired') THEN RETURN NULL; END IF;
 	IF TG_OP = 'DELETE' THEN
-		PERFORM bruno_tell_followers('message', array_agg(g.tenant_id::text), array_agg(g.conversation_id::text), array_agg(g.id::text), array_agg(nextval('bruno_revision'))) FROM gone g HAVING count(*) > 0;
+		PERFORM "public".bruno_tell_followers('message', array_agg(g.tenant_id::text), array_agg(g.conversation_id::text), array_agg(g.id::text), array_agg(nextval('"public".bruno_revision')), array_agg(true)) FROM gone g HAVING count(*) > 0;
+	ELSIF TG_OP = 'UPDATE' THEN
+		PERFORM "public".bruno_tell_followers('message', array_agg(w.tenant_id::text), array_agg(w.conversation_id::text), array_agg(w.id::text), array_agg(w.revision), array_agg(w.content IS DISTINCT FROM g.content OR w.name IS DISTINCT FROM g.name OR w.status IS DISTINCT FROM g.status))
+		FROM written w JOIN gone g USING (seq) WHERE w.revision IS DISTINCT FROM g.revision HAVING count(*) > 0;
 	ELSE
-		PERFORM bruno_tell_followers('message', array_agg(w.tenant_id::text), array_agg(w.conversation_id::text), array_agg(w.id::text), array_agg(w.revision)) FROM written w HAVING count(*) > 0;
+		PERFORM "public".bruno_tell_followers('message', array_agg(w.tenant_id::text), array_agg(w.conversation_id::text), array_agg(w.id::text), array_agg(w.revision), array_agg(true)) FROM written w HAVING count(*) > 0;
 	END IF;
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
-CREATE TRIGGER "bruno_messages_follow_insert" AFTER INSERT ON "bruno_messages" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "bruno_messages_follow"();
+CREATE TRIGGER "bruno_messages_follow_insert" AFTER INSERT ON "bruno_messages" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_messages_follow"();
 --> statement-breakpoint
-CREATE TRIGGER "bruno_messages_follow_update" AFTER UPDATE ON "bruno_messages" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "bruno_messages_follow"();
+CREATE TRIGGER "bruno_messages_follow_update" AFTER UPDATE ON "bruno_messages" REFERENCING OLD TABLE AS gone NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_messages_follow"();
 --> statement-breakpoint
-CREATE TRIGGER "bruno_messages_follow_delete" AFTER DELETE ON "bruno_messages" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "bruno_messages_follow"();
+CREATE TRIGGER "bruno_messages_follow_delete" AFTER DELETE ON "bruno_messages" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_messages_follow"();
 --> statement-breakpoint
-CREATE FUNCTION "bruno_memories_forget_vector"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	DELETE FROM bruno_embeddings WHERE tenant_id = old.tenant_id AND kind = 'memory' AND scope = '' AND record_id = old.id;
+CREATE FUNCTION "public"."bruno_memories_forget_vector"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	DELETE FROM "public".bruno_embeddings WHERE tenant_id = old.tenant_id AND kind = 'memory' AND scope = '' AND record_id = old.id;
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
-CREATE TRIGGER "bruno_memories_vector_update" AFTER UPDATE ON "bruno_memories" FOR EACH ROW WHEN (new.content IS DISTINCT FROM old.content) EXECUTE FUNCTION "bruno_memories_forget_vector"();
+CREATE TRIGGER "bruno_memories_vector_update" AFTER UPDATE ON "bruno_memories" FOR EACH ROW WHEN (new.content IS DISTINCT FROM old.content) EXECUTE FUNCTION "public"."bruno_memories_forget_vector"();
 --> statement-breakpoint
-CREATE FUNCTION "bruno_memories_follow"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION "public"."bruno_memories_follow"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	IF TG_OP = 'DELETE' THEN
-		DELETE FROM bruno_embeddings e USING gone g WHERE e.tenant_id = g.tenant_id AND e.kind = 'memory' AND e.scope = '' AND e.record_id = g.id;
+		DELETE FROM "public".bruno_embeddings e USING gone g WHERE e.tenant_id = g.tenant_id AND e.kind = 'memory' AND e.scope = '' AND e.record_id = g.id;
 	END IF;
-	IF NOT EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') THEN RETURN NULL; END IF;
+	IF NOT EXISTS (SELECT 1 FROM "public".bruno_followers WHERE state <> 'retired') THEN RETURN NULL; END IF;
 	IF TG_OP = 'DELETE' THEN
-		PERFORM bruno_tell_followers('memory', array_agg(g.tenant_id::text), array_agg(''::text), array_agg(g.id::text), array_agg(nextval('bruno_revision'))) FROM gone g HAVING count(*) > 0;
+		PERFORM "public".bruno_tell_followers('memory', array_agg(g.tenant_id::text), array_agg(''::text), array_agg(g.id::text), array_agg(nextval('"public".bruno_revision')), array_agg(true)) FROM gone g HAVING count(*) > 0;
+	ELSIF TG_OP = 'UPDATE' THEN
+		PERFORM "public".bruno_tell_followers('memory', array_agg(w.tenant_id::text), array_agg(''::text), array_agg(w.id::text), array_agg(w.revision), array_agg(w.content IS DISTINCT FROM g.content))
+		FROM written w JOIN gone g USING (seq) WHERE w.revision IS DISTINCT FROM g.revision HAVING count(*) > 0;
 	ELSE
-		PERFORM bruno_tell_followers('memory', array_agg(w.tenant_id::text), array_agg(''::text), array_agg(w.id::text), array_agg(w.revision)) FROM written w HAVING count(*) > 0;
+		PERFORM "public".bruno_tell_followers('memory', array_agg(w.tenant_id::text), array_agg(''::text), array_agg(w.id::text), array_agg(w.revision), array_agg(true)) FROM written w HAVING count(*) > 0;
 	END IF;
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
-CREATE TRIGGER "bruno_memories_follow_insert" AFTER INSERT ON "bruno_memories" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "bruno_memories_follow"();
+CREATE TRIGGER "bruno_memories_follow_insert" AFTER INSERT ON "bruno_memories" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_memories_follow"();
 --> statement-breakpoint
-CREATE TRIGGER "bruno_memories_follow_update" AFTER UPDATE ON "bruno_memories" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "bruno_memories_follow"();
+CREATE TRIGGER "bruno_memories_follow_update" AFTER UPDATE ON "bruno_memories" REFERENCING OLD TABLE AS gone NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_memories_follow"();
 --> statement-breakpoint
-CREATE TRIGGER "bruno_memories_follow_delete" AFTER DELETE ON "bruno_memories" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "bruno_memories_follow"();
+CREATE TRIGGER "bruno_memories_follow_delete" AFTER DELETE ON "bruno_memories" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_memories_follow"();
 --> statement-breakpoint
-CREATE FUNCTION "bruno_documents_forget_vector"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	DELETE FROM bruno_embeddings WHERE tenant_id = old.tenant_id AND kind = 'document' AND scope = old.namespace AND record_id = old.id;
+CREATE FUNCTION "public"."bruno_documents_forget_vector"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	DELETE FROM "public".bruno_embeddings WHERE tenant_id = old.tenant_id AND kind = 'document' AND scope = old.namespace AND record_id = old.id;
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
-CREATE TRIGGER "bruno_documents_vector_update" AFTER UPDATE ON "bruno_documents" FOR EACH ROW WHEN (new.content IS DISTINCT FROM old.content) EXECUTE FUNCTION "bruno_documents_forget_vector"();
+CREATE TRIGGER "bruno_documents_vector_update" AFTER UPDATE ON "bruno_documents" FOR EACH ROW WHEN (new.content IS DISTINCT FROM old.content) EXECUTE FUNCTION "public"."bruno_documents_forget_vector"();
 --> statement-breakpoint
-CREATE FUNCTION "bruno_documents_follow"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION "public"."bruno_documents_follow"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	IF TG_OP = 'DELETE' THEN
-		DELETE FROM bruno_embeddings e USING gone g WHERE e.tenant_id = g.tenant_id AND e.kind = 'document' AND e.scope = g.namespace AND e.record_id = g.id;
+		DELETE FROM "public".bruno_embeddings e USING gone g WHERE e.tenant_id = g.tenant_id AND e.kind = 'document' AND e.scope = g.namespace AND e.record_id = g.id;
 	END IF;
-	IF NOT EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') THEN RETURN NULL; END IF;
+	IF NOT EXISTS (SELECT 1 FROM "public".bruno_followers WHERE state <> 'retired') THEN RETURN NULL; END IF;
 	IF TG_OP = 'DELETE' THEN
-		PERFORM bruno_tell_followers('document', array_agg(g.tenant_id::text), array_agg(g.namespace::text), array_agg(g.id::text), array_agg(nextval('bruno_revision'))) FROM gone g HAVING count(*) > 0;
+		PERFORM "public".bruno_tell_followers('document', array_agg(g.tenant_id::text), array_agg(g.namespace::text), array_agg(g.id::text), array_agg(nextval('"public".bruno_revision')), array_agg(true)) FROM gone g HAVING count(*) > 0;
+	ELSIF TG_OP = 'UPDATE' THEN
+		PERFORM "public".bruno_tell_followers('document', array_agg(w.tenant_id::text), array_agg(w.namespace::text), array_agg(w.id::text), array_agg(w.revision), array_agg(w.content IS DISTINCT FROM g.content))
+		FROM written w JOIN gone g USING (seq) WHERE w.revision IS DISTINCT FROM g.revision HAVING count(*) > 0;
 	ELSE
-		PERFORM bruno_tell_followers('document', array_agg(w.tenant_id::text), array_agg(w.namespace::text), array_agg(w.id::text), array_agg(w.revision)) FROM written w HAVING count(*) > 0;
+		PERFORM "public".bruno_tell_followers('document', array_agg(w.tenant_id::text), array_agg(w.namespace::text), array_agg(w.id::text), array_agg(w.revision), array_agg(true)) FROM written w HAVING count(*) > 0;
 	END IF;
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
-CREATE TRIGGER "bruno_documents_follow_insert" AFTER INSERT ON "bruno_documents" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "bruno_documents_follow"();
+CREATE TRIGGER "bruno_documents_follow_insert" AFTER INSERT ON "bruno_documents" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_documents_follow"();
 --> statement-breakpoint
-CREATE TRIGGER "bruno_documents_follow_update" AFTER UPDATE ON "bruno_documents" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "bruno_documents_follow"();
+CREATE TRIGGER "bruno_documents_follow_update" AFTER UPDATE ON "bruno_documents" REFERENCING OLD TABLE AS gone NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_documents_follow"();
 --> statement-breakpoint
-CREATE TRIGGER "bruno_documents_follow_delete" AFTER DELETE ON "bruno_documents" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "bruno_documents_follow"();
+CREATE TRIGGER "bruno_documents_follow_delete" AFTER DELETE ON "bruno_documents" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_documents_follow"();

@@ -1,6 +1,11 @@
 -- The table of vectors gets a row number that VACUUM keeps, because the index of sign bits names its rows by it. No
 -- version before this wrote vectors; rows that are there all the same are kept, and are embedded again by `reembed`.
-CREATE TABLE `bruno_embeddings_made` (
+-- Made under its name, not renamed: a rename is refused where any view or trigger of the application names what is gone.
+CREATE TABLE `bruno_embeddings_before` AS SELECT * FROM `bruno_embeddings`;
+--> statement-breakpoint
+DROP TABLE `bruno_embeddings`;
+--> statement-breakpoint
+CREATE TABLE `bruno_embeddings` (
 	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`tenant_id` text NOT NULL,
 	`space` text NOT NULL,
@@ -18,12 +23,10 @@ CREATE TABLE `bruno_embeddings_made` (
 	`revision` integer NOT NULL
 );
 --> statement-breakpoint
-INSERT INTO `bruno_embeddings_made` (tenant_id, space, kind, scope, record_id, user_id, record_seq, part, content_hash, vector, created_at, updated_at, version, revision)
-SELECT tenant_id, space, kind, scope, record_id, user_id, 0, 0, content_hash, vector, created_at, updated_at, version, revision FROM `bruno_embeddings`;
+INSERT INTO `bruno_embeddings` (tenant_id, space, kind, scope, record_id, user_id, record_seq, part, content_hash, vector, created_at, updated_at, version, revision)
+SELECT tenant_id, space, kind, scope, record_id, user_id, 0, 0, content_hash, vector, created_at, updated_at, version, revision FROM `bruno_embeddings_before`;
 --> statement-breakpoint
-DROP TABLE `bruno_embeddings`;
---> statement-breakpoint
-ALTER TABLE `bruno_embeddings_made` RENAME TO `bruno_embeddings`;
+DROP TABLE `bruno_embeddings_before`;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `bruno_embeddings_key` ON `bruno_embeddings` (`tenant_id`,`space`,`kind`,`scope`,`record_id`);
 --> statement-breakpoint

@@ -1,4 +1,7 @@
 import Database from 'better-sqlite3'
+import type { Table } from '../../schema/column.js'
+import { columnName } from '../../schema/dialect/naming.js'
+import * as neutral from '../../schema/tables.js'
 import type { BundledMigration } from '../../src/migrate/bundle.js'
 
 /**
@@ -74,15 +77,36 @@ interface ColumnRow {
   readonly pk: number
 }
 
-/** One row in every table. All texts are alike, so that every foreign key finds its parent. */
+/** The kinds of record that vectors and followers know; rows of each, so that the triggers which follow them have work. */
+const kinds = ['message', 'memory', 'document']
+const tables = Object.values<unknown>(neutral).filter(
+  (t): t is Table => typeof t === 'object' && t !== null && 'columns' in t,
+)
+/** Triggers read some texts as JSON. */
+const jsonColumns = new Set(
+  tables.flatMap((t) =>
+    Object.entries(t.columns)
+      .filter(([, column]) => column.kind === 'json')
+      .map(([name]) => columnName(name)),
+  ),
+)
+
+/** A value of row `i`: all its texts are alike, so that every foreign key finds its parent and a vector its record. */
+function literal({ name, type }: ColumnRow, i: number): string {
+  if (/int|real|num/i.test(type)) return String(i + 1)
+  if (/blob/i.test(type)) return `x'0${i}'`
+  if (jsonColumns.has(name)) return `'${JSON.stringify(kinds)}'`
+  // Memories stand in no conversation and no namespace.
+  return name === 'scope' && kinds[i] === 'memory' ? "''" : `'${kinds[i]}'`
+}
+
+/** A row for each kind of record in every table. */
 function fill(client: Database.Database): void {
-  // A text that is JSON too: triggers read some as such.
-  const value = (type: string): string => (/int|real|num/i.test(type) ? '1' : /blob/i.test(type) ? "x'01'" : "'[1]'")
   client.pragma('foreign_keys = OFF')
   for (const table of tablesOf(client)) {
     const columns = client.prepare<[string], ColumnRow>('SELECT name, type, pk FROM pragma_table_info(?)').all(table)
-    const values = columns.map((c) => value(c.type)).join(', ')
-    client.exec(`INSERT OR IGNORE INTO "${table}" (${columns.map((c) => `"${c.name}"`).join(', ')}) VALUES (${values})`)
+    const values = kinds.map((_, i) => `(${columns.map((c) => literal(c, i)).join(', ')})`).join(', ')
+    client.exec(`INSERT OR IGNORE INTO "${table}" (${columns.map((c) => `"${c.name}"`).join(', ')}) VALUES ${values}`)
   }
   for (const t of fullTextTables(client)) client.exec(`INSERT INTO "${t}"("${t}") VALUES ('rebuild')`)
   client.pragma('foreign_keys = ON')

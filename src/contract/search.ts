@@ -38,7 +38,7 @@ export interface SearchQuery extends Filter {
   readonly limit?: number | undefined
   /** Leaves out hits below it: 0 to 1, default 0. */
   readonly minScore?: number | undefined
-  /** How many of each part are looked at: 1 to 10,000, default 100, and at least `limit`. */
+  /** How many of each part are looked at: 1 to 10,000, default 100 (50 in mode `text`), and at least `limit`. */
   readonly candidates?: number | undefined
   /** Whether a message is also found, at a lower weight, by the words of the turns around it. Default true. */
   readonly neighbours?: boolean | undefined

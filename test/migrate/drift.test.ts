@@ -66,11 +66,32 @@ describe.each(engines())('drift on $dialect', (engine) => {
     expect(await shaped('("tenant_id", conversation_id,  parent_id) WHERE parent_id IS NOT  NULL')).toEqual([])
   })
 
-  test.runIf(sqlite)('names triggers, full-text tables, keys and nullability in SQLite', async () => {
+  test.runIf(sqlite)('names triggers, views, full-text tables, keys and nullability in SQLite', async () => {
     expect(await changed('DROP TRIGGER bruno_messages_search_delete', 'DROP TABLE bruno_memories_search')).toEqual([
       'missing full-text table bruno_memories_search',
       'missing trigger bruno_messages.bruno_messages_search_delete',
     ])
+    const view = 'CREATE VIEW bruno_documents_indexed AS SELECT seq, search_text FROM bruno_documents'
+    expect(
+      await changed(
+        'DROP VIEW bruno_messages_indexed',
+        'DROP VIEW bruno_documents_indexed',
+        view,
+        'DROP TABLE bruno_memories_words',
+        'DROP TRIGGER bruno_documents_follow_delete',
+        'DROP TRIGGER bruno_embeddings_bits_delete',
+        'CREATE TRIGGER bruno_embeddings_bits_delete AFTER DELETE ON bruno_embeddings BEGIN SELECT 1; END',
+        'CREATE TRIGGER mine AFTER INSERT ON bruno_users BEGIN SELECT 1; END',
+      ),
+    ).toEqual([
+      'missing full-text table bruno_memories_words',
+      'missing trigger bruno_documents.bruno_documents_follow_delete',
+      'changed trigger bruno_embeddings.bruno_embeddings_bits_delete',
+      'extra trigger bruno_users.mine',
+      'changed view bruno_documents_indexed.bruno_documents_indexed',
+      'missing view bruno_messages_indexed.bruno_messages_indexed',
+    ])
+    expect(await changed('DROP TABLE bruno_embedding_bits')).toEqual(['missing table bruno_embedding_bits'])
     expect(
       await changed(
         'DROP TABLE bruno_spaces',
@@ -116,6 +137,34 @@ describe.each(engines())('drift on $dialect', (engine) => {
       'missing primary key bruno_followers.bruno_followers_key',
       'missing sequence bruno_revision',
       'extra trigger bruno_users.noop',
+    ])
+  })
+
+  test.runIf(!sqlite)('names triggers and functions that are gone, changed or switched off in PostgreSQL', async () => {
+    const body = "LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+    expect(
+      await changed(
+        'DROP TRIGGER bruno_messages_follow_insert ON bruno_messages',
+        'DROP TRIGGER bruno_messages_vector_update ON bruno_messages',
+        'CREATE TRIGGER bruno_messages_vector_update AFTER UPDATE ON bruno_messages FOR EACH ROW EXECUTE FUNCTION bruno_messages_forget_vector()',
+        'ALTER TABLE bruno_memories DISABLE TRIGGER bruno_memories_follow_delete',
+        'ALTER TABLE bruno_memories ENABLE REPLICA TRIGGER bruno_memories_follow_insert',
+        'ALTER TABLE bruno_documents ENABLE ALWAYS TRIGGER bruno_documents_follow_insert',
+        `CREATE OR REPLACE FUNCTION bruno_documents_follow() RETURNS trigger ${body}`,
+        'ALTER FUNCTION bruno_documents_forget_vector() SECURITY DEFINER',
+        'DROP FUNCTION bruno_tell_followers',
+        'ALTER TABLE bruno_sessions DISABLE TRIGGER ALL',
+      ),
+    ).toEqual([
+      'changed foreign key bruno_sessions.bruno_sessions_user_fk',
+      'changed function bruno_documents_follow()',
+      'changed function bruno_documents_forget_vector()',
+      expect.stringMatching(/^missing function bruno_tell_followers\(/),
+      'changed trigger bruno_documents.bruno_documents_follow_insert',
+      'changed trigger bruno_memories.bruno_memories_follow_delete',
+      'changed trigger bruno_memories.bruno_memories_follow_insert',
+      'missing trigger bruno_messages.bruno_messages_follow_insert',
+      'changed trigger bruno_messages.bruno_messages_vector_update',
     ])
   })
 

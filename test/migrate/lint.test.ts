@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { frozen } from '../../scripts/embed-migrations.js'
 import { type Dialect, dialects, frozenFile, readFrozen } from '../../scripts/lib/migration-folders.js'
 import { lintMigrations } from '../../scripts/lint-migrations.js'
+import { breakpoint } from '../../src/migrate/bundle.js'
 import { bareRebuild, generatedRebuild, safeRebuild, staleRebuild } from './support/rebuild.js'
 import { repository, Workspace } from './support/workspace.js'
 
@@ -13,7 +14,7 @@ function workspace(): Workspace {
   return made
 }
 
-/** What the lint says of a third migration, apart from what it says of any that is not frozen yet. */
+/** What the lint says of a next migration, apart from what it says of any that is not frozen yet. */
 function lint(sqlite: string, postgresql = 'SELECT 1'): string[] {
   const made = workspace()
   made.add('sqlite', 'change', sqlite)
@@ -26,7 +27,7 @@ const names = Object.keys(readFrozen(join(repository, 'migrations')).sqlite ?? {
 const NEXT = String(names.length).padStart(4, '0')
 const LAST = names.at(-1) ?? ''
 
-const statements = (...list: string[]): string => list.join('\n--> statement-breakpoint\n')
+const statements = (...list: string[]): string => list.join(`\n${breakpoint}\n`)
 const unfrozen = (root: string) => lintMigrations(root).filter((p) => !p.includes('is not in frozen.json'))
 
 describe('the lint of migrations', () => {
@@ -45,14 +46,25 @@ describe('the lint of migrations', () => {
   })
 
   test('refuses the rebuild of a referenced table as drizzle-kit generates it', () => {
-    expect(lint(generatedRebuild)).toContainEqual(
-      expect.stringContaining(`sqlite/${NEXT}_change: rows of bruno_messages are lost under drizzle-kit`),
+    const lost = ['bruno_embedding_bits', 'bruno_embeddings', 'bruno_messages']
+    expect(lint(generatedRebuild).sort()).toEqual(
+      lost.map((t) => expect.stringContaining(`sqlite/${NEXT}_change: rows of ${t} are lost under drizzle-kit`)),
     )
   })
 
   test('lets a rebuild pass that saves and restores the children', () => {
     expect(lint(safeRebuild)).toEqual([])
   })
+
+  test.each(['bruno_embeddings', 'bruno_embedding_bits'])(
+    'refuses a rebuild that loses what only a trigger ties to the children: %s',
+    (table) => {
+      const all = safeRebuild.split(`\n${breakpoint}\n`)
+      expect(lint(statements(...all.filter((s) => !s.includes(table))))).toEqual([
+        expect.stringContaining(`rows of ${table} are lost under drizzle-kit`),
+      ])
+    },
+  )
 
   test('refuses a rebuild that loses grandchildren, or the key that others reference', () => {
     const saved = 'CREATE TABLE saved AS SELECT * FROM bruno_users'
@@ -87,7 +99,7 @@ describe('the lint of migrations', () => {
       'DROP TABLE bruno_documents',
       'ALTER TABLE saved RENAME TO bruno_documents',
     ]
-    expect(lint(documents.join('\n--> statement-breakpoint\n'))).toEqual(
+    expect(lint(statements(...documents))).toEqual(
       expect.arrayContaining([
         expect.stringContaining('trigger bruno_documents_search_update is gone'),
         expect.stringContaining('trigger bruno_documents_search_delete is gone'),

@@ -118,11 +118,11 @@ describe.each(engines())('the migrator on $dialect', (engine) => {
     })
     const late = [
       ...three.slice(0, 2),
-      { ...(three[1] as BundledMigration), tag: '0002_late', when: (three[1]?.when ?? 0) + 1, hash: 'late' },
+      { ...(three[1] as BundledMigration), tag: '0001_late', when: (three[1]?.when ?? 0) + 1, hash: 'late' },
       ...three.slice(2),
     ]
     await expect(over(database, late).up()).rejects.toMatchObject({
-      migration: '0002_late',
+      migration: '0001_late',
       message: expect.stringContaining('is older than the newest one applied'),
     })
   })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { columnsOf, dump, fill, found, rowsPerTable } from './support/fill.js'
 import { engines, fresh, migratorOf } from './support/fresh.js'
 import { buildStarters, type Starters } from './support/starters.js'
 
@@ -34,6 +35,26 @@ describe.each(engines())('$dialect', (engine) => {
       expect(before).toBe(database.bundle.migrations.length)
       expect(statements).toBeGreaterThan(database.bundle.migrations.reduce((n, m) => n + m.statements.length, 0))
       return
+    }
+  })
+
+  test('a kill while a filled database is upgraded loses no row', { timeout: 120_000 }, async () => {
+    const database = await fresh(engine)
+    const [initial, search, ...later] = database.bundle.migrations
+    const older = { migrations: [initial, search].filter((m) => m !== undefined) }
+    const statements = later.reduce((n, m) => n + m.statements.length, 0)
+    for (let killed = 3; killed < statements; killed += 9) {
+      await database.empty()
+      await migratorOf({ target: database.target, bundle: older }).up()
+      await fill(database)
+      const columns = await columnsOf(database)
+      const before = await dump(database, columns)
+      expect(await starters.run(database.url, 1, killed)).toEqual([null])
+      expect(await dump(database, columns), `killed after ${killed}`).toEqual(before)
+      await migratorOf(database).up()
+      expect(await dump(database, columns), `killed after ${killed}`).toEqual(before)
+      expect(await found(database)).toEqual([rowsPerTable, rowsPerTable, rowsPerTable])
+      expect((await migratorOf(database).verify()).ok).toBe(true)
     }
   })
 })

@@ -24,6 +24,9 @@ function open(path: string, options?: Database.Options): Database.Database {
 const migratorOf = (client: Database.Database, lockTimeout?: number) =>
   createMigrator({ target: sqliteMigrationTarget(client, lockTimeout === undefined ? {} : { lockTimeout }), bundle })
 
+/** The name of a migration that comes after those of this version. */
+const next = (name: string): string => `${String(bundle.migrations.length).padStart(4, '0')}_${name}`
+
 describe('migrations on SQLite', () => {
   test.each([
     ['ON', 1],
@@ -43,13 +46,13 @@ describe('migrations on SQLite', () => {
     client.exec(`INSERT INTO bruno_users VALUES ('t', 'u', NULL, '{}', '{}', '{}', NULL, 1, 1, 1, 1);
       INSERT INTO bruno_sessions VALUES ('t', 's', 'u', NULL, '{}', '{}', 1, 1, NULL, NULL, 1, 1, 1, 1)`)
     const last = bundle.migrations.at(-1)?.when ?? 0
-    const loses = { tag: '0009_loses', when: last + 1, hash: 'x', statements: ['DELETE FROM bruno_users'] }
+    const loses = { tag: next('loses'), when: last + 1, hash: 'x', statements: ['DELETE FROM bruno_users'] }
     const migrator = createMigrator({
       target: sqliteMigrationTarget(client),
       bundle: { migrations: [...bundle.migrations, loses] },
     })
     await expect(migrator.up()).rejects.toMatchObject({
-      migration: '0009_loses',
+      migration: next('loses'),
       message: expect.stringContaining('rows of bruno_sessions would be without their parent'),
     })
     expect(client.prepare('SELECT count(*) AS n FROM bruno_users').get()).toEqual({ n: 1 })
@@ -60,7 +63,7 @@ describe('migrations on SQLite', () => {
     const client = open(':memory:')
     await migratorOf(client).up()
     const forgets = {
-      tag: '0009_forgets',
+      tag: next('forgets'),
       when: (bundle.migrations.at(-1)?.when ?? 0) + 1,
       hash: 'x',
       statements: [
@@ -73,7 +76,7 @@ describe('migrations on SQLite', () => {
       target: sqliteMigrationTarget(client),
       bundle: { migrations: [...bundle.migrations, forgets] },
     })
-    await expect(migrator.up()).rejects.toMatchObject({ code: 'migration', migration: '0009_forgets' })
+    await expect(migrator.up()).rejects.toMatchObject({ code: 'migration', migration: next('forgets') })
     expect((await migratorOf(client).verify()).ok).toBe(true)
   })
 

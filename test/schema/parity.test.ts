@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { columnName, keyName } from '../../schema/dialect/naming.js'
 import { revision } from '../../schema/tables.js'
-import type { TestDatabase } from '../migrate/support/databases.js'
+import type { Row, TestDatabase } from '../migrate/support/databases.js'
 import { tables } from '../migrate/support/fill.js'
 import { engines, migratorOf } from '../migrate/support/fresh.js'
 import { postgresqlShapes } from './postgresql-shapes.js'
@@ -66,7 +66,17 @@ describe('a migrated SQLite file and a migrated PostgreSQL database', () => {
     const expected = [...tables.map((t) => t.name), 'bruno_migrations'].sort()
     // SQLite's index of sign bits over the vectors is a table; PostgreSQL's indexes of vectors are indexes.
     const { bruno_embedding_bits: bits, ...same } = rest
-    expect(Object.keys(bits?.columns ?? {})).toEqual(['part', 'seq', 'record_seq', 'bits'])
+    expect(bits).toEqual({
+      columns: {
+        part: 'integer not null',
+        seq: 'integer not null',
+        record_seq: 'integer not null',
+        bits: 'blob not null',
+      },
+      key: ['part', 'seq'],
+      indexes: {},
+      foreignKeys: [],
+    })
     expect(Object.keys(same).sort()).toEqual(expected)
     expect(Object.keys(postgresql).sort()).toEqual(expected)
   })
@@ -77,6 +87,24 @@ describe('a migrated SQLite file and a migrated PostgreSQL database', () => {
     expect(await p?.all(`SELECT last_value::int AS value, is_called FROM ${revision.name}`)).toEqual([
       { value: 1, is_called: false },
     ])
+  })
+
+  test('follow the same changes of the same tables by triggers', async () => {
+    const [s, p] = databases
+    const named = (rows: readonly Row[] = []) => rows.map((r) => `${r.table} ${r.name}`).sort()
+    const ours = named(await s?.all(`SELECT tbl_name AS "table", name FROM sqlite_master WHERE type = 'trigger'`))
+    const theirs = named(
+      await p?.all(`SELECT t.relname AS table, g.tgname AS name FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid
+        WHERE NOT g.tgisinternal`),
+    )
+    const changes = ['follow_delete', 'follow_update', 'vector_update']
+    const of = (list: readonly string[]) => searched.flatMap((t) => list.map((change) => `${t} ${t}_${change}`))
+    // The statement that inserts rows in SQLite adds them to the index and tells of them itself.
+    expect(theirs).toEqual(of([...changes, 'follow_insert']).sort())
+    // SQLite's indexes of texts and of sign bits are tables: triggers keep them too.
+    expect(ours).toEqual(
+      [...of([...changes, 'search_delete', 'search_update']), 'bruno_embeddings bruno_embeddings_bits_delete'].sort(),
+    )
   })
 
   test('search the same tables', async () => {

@@ -39,11 +39,15 @@ const columns = `
     LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
   WHERE ${ours} AND t.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped`
 
-/** From PostgreSQL 18 on, `not null` is a constraint too (kind n); the column says it already. */
+/**
+ * From PostgreSQL 18 on, `not null` is a constraint too (kind n); the column says it already. A foreign key is kept by
+ * triggers, which can be switched off like others.
+ */
 const constraints = `
   SELECT CASE k.contype WHEN 'p' THEN 'primary key ' WHEN 'u' THEN 'unique key ' WHEN 'f' THEN 'foreign key '
       WHEN 'c' THEN 'check ' ELSE 'constraint ' END || t.relname || '.' || k.conname AS object,
-    pg_get_constraintdef(k.oid, true) AS description
+    pg_get_constraintdef(k.oid, true) || CASE WHEN EXISTS (SELECT 1 FROM pg_trigger g
+      WHERE g.tgconstraint = k.oid AND g.tgenabled IN ('D', 'R')) THEN ' (disabled)' ELSE '' END AS description
   FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
   WHERE ${ours} AND k.contype NOT IN ('n', 't')`
 
@@ -56,8 +60,11 @@ const indexes = `
   WHERE ${ours} AND m.amname NOT IN ('hnsw', 'ivfflat')
     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))`
 
+/** One that is switched off is as good as none, which its definition does not tell. */
 const triggers = `
-  SELECT 'trigger ' || t.relname || '.' || g.tgname AS object, pg_get_triggerdef(g.oid, true) AS description
+  SELECT 'trigger ' || t.relname || '.' || g.tgname AS object,
+    pg_get_triggerdef(g.oid, true) || CASE g.tgenabled WHEN 'D' THEN ' (disabled)' WHEN 'R' THEN ' (on replicas only)'
+      WHEN 'A' THEN ' (on replicas too)' ELSE '' END AS description
   FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace
   WHERE ${ours} AND NOT g.tgisinternal`
 

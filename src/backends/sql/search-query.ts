@@ -23,7 +23,8 @@ const NAMES = [
 ]
 const MODES = ['text', 'vector', 'hybrid']
 const MAX_CANDIDATES = 10_000
-const CANDIDATES = 100
+/** Twice as many where two parts are fused: what one ranks low the other may lift. */
+const CANDIDATES: { readonly [M in SearchMode]: number } = { text: 50, vector: 100, hybrid: 100 }
 const DAY = 86_400_000
 
 /** A query with everything decided. */
@@ -94,7 +95,7 @@ export function checkQuery(query: SearchQuery, weights: { text: number; vector: 
     kinds: searchKinds(filter, kinds),
     limit,
     minScore: number(minScore, 'minScore', 0, 0, 1),
-    candidates: Math.max(limit, candidates ?? CANDIDATES),
+    candidates: Math.max(limit, candidates ?? CANDIDATES[question.mode]),
     neighbours: neighbours === undefined || checkFlag(neighbours, 'neighbours'),
     exact: checkFlag(exact, 'exact'),
     weights: checkWeights(given, weights),

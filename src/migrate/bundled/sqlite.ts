@@ -330,11 +330,14 @@ END;`,
   {
     tag: '0004_vectors',
     when: 1795421818310,
-    hash: '25ce59454d45479ccc972d199c641938bdb03d92c298fc98ebbcf489379932be',
+    hash: '6426ba49c3733e2d667f0d4ea3f07a26dafb66865d062c13fb2a1bc277b895de',
     statements: [
       `-- The table of vectors gets a row number that VACUUM keeps, because the index of sign bits names its rows by it. No
 -- version before this wrote vectors; rows that are there all the same are kept, and are embedded again by \`reembed\`.
-CREATE TABLE \`bruno_embeddings_made\` (
+-- Made under its name, not renamed: a rename is refused where any view or trigger of the application names what is gone.
+CREATE TABLE \`bruno_embeddings_before\` AS SELECT * FROM \`bruno_embeddings\`;`,
+      `DROP TABLE \`bruno_embeddings\`;`,
+      `CREATE TABLE \`bruno_embeddings\` (
 	\`seq\` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	\`tenant_id\` text NOT NULL,
 	\`space\` text NOT NULL,
@@ -351,10 +354,9 @@ CREATE TABLE \`bruno_embeddings_made\` (
 	\`version\` integer NOT NULL,
 	\`revision\` integer NOT NULL
 );`,
-      `INSERT INTO \`bruno_embeddings_made\` (tenant_id, space, kind, scope, record_id, user_id, record_seq, part, content_hash, vector, created_at, updated_at, version, revision)
-SELECT tenant_id, space, kind, scope, record_id, user_id, 0, 0, content_hash, vector, created_at, updated_at, version, revision FROM \`bruno_embeddings\`;`,
-      `DROP TABLE \`bruno_embeddings\`;`,
-      `ALTER TABLE \`bruno_embeddings_made\` RENAME TO \`bruno_embeddings\`;`,
+      `INSERT INTO \`bruno_embeddings\` (tenant_id, space, kind, scope, record_id, user_id, record_seq, part, content_hash, vector, created_at, updated_at, version, revision)
+SELECT tenant_id, space, kind, scope, record_id, user_id, 0, 0, content_hash, vector, created_at, updated_at, version, revision FROM \`bruno_embeddings_before\`;`,
+      `DROP TABLE \`bruno_embeddings_before\`;`,
       `CREATE UNIQUE INDEX \`bruno_embeddings_key\` ON \`bruno_embeddings\` (\`tenant_id\`,\`space\`,\`kind\`,\`scope\`,\`record_id\`);`,
       `CREATE INDEX \`bruno_embeddings_user\` ON \`bruno_embeddings\` (\`tenant_id\`,\`space\`,\`kind\`,\`user_id\`) WHERE "user_id" is not null;`,
       `CREATE INDEX \`bruno_embeddings_record\` ON \`bruno_embeddings\` (\`tenant_id\`,\`kind\`,\`scope\`,\`record_id\`);`,

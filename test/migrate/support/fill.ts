@@ -11,8 +11,11 @@ export const rowsPerTable = 20
 
 /** What the indexed text of a row begins with, and the index puts in front of each term. */
 const TENANT_TOKEN = 'abcdefgh'
-/** Columns that a later version added and fills by itself. */
-const LATER: Readonly<Record<string, readonly string[]>> = { bruno_embeddings: ['seq', 'record_seq', 'part'] }
+/** SQLite's index of sign bits over the vectors: kept by triggers, so that a migration can lose its rows. */
+const BITS = 'bruno_embedding_bits'
+
+/** The columns of each table. */
+export type Columns = Readonly<Record<string, readonly string[]>>
 
 /** Row `i` of a parent and row `i` of its children share their keys. */
 function literal(dialect: Dialect, name: string, { kind, values }: Column, i: number): string {
@@ -42,11 +45,11 @@ function literal(dialect: Dialect, name: string, { kind, values }: Column, i: nu
   }
 }
 
-/** Fills every table with rows that reference each other. */
+/** Fills every table with rows that reference each other, and the indexes that no trigger fills. */
 export async function fill(database: TestDatabase): Promise<void> {
+  const present = await columnsOf(database)
   for (const table of tables) {
-    const present = await columnsOf(database, table.name)
-    const columns = Object.entries(table.columns).filter(([name]) => present.has(columnName(name)))
+    const columns = Object.entries(table.columns).filter(([name]) => present[table.name]?.includes(columnName(name)))
     const rows = Array.from({ length: rowsPerTable }, (_, i) =>
       columns
         .map(([name, c]) => (c.optional && i % 5 === 4 ? 'NULL' : literal(database.dialect, name, c, i)))
@@ -55,37 +58,61 @@ export async function fill(database: TestDatabase): Promise<void> {
     const names = columns.map(([name]) => `"${columnName(name)}"`).join(', ')
     await database.exec(`INSERT INTO "${table.name}" (${names}) VALUES ${rows.map((r) => `(${r})`).join(', ')}`)
   }
+  if (present[BITS]) {
+    await database.exec(`INSERT INTO ${BITS} (part, seq, record_seq, bits)
+      SELECT part, seq, record_seq, x'0f' FROM bruno_embeddings`)
+  }
+  await indexed(database)
 }
 
-async function columnsOf(database: TestDatabase, table: string): Promise<ReadonlySet<string>> {
+/** The columns that the schema names and the database has: those of an older version before an upgrade. */
+export async function columnsOf(database: TestDatabase): Promise<Columns> {
+  const all: Record<string, string[]> = {}
+  for (const table of tables) {
+    const present = await namesIn(database, table.name)
+    all[table.name] = Object.keys(table.columns)
+      .map(columnName)
+      .filter((name) => present.includes(name))
+  }
+  const bits = await namesIn(database, BITS)
+  return bits.length > 0 ? { ...all, [BITS]: bits } : all
+}
+
+async function namesIn(database: TestDatabase, table: string): Promise<string[]> {
   const rows = await database.all(
     database.dialect === 'sqlite'
       ? `SELECT name FROM pragma_table_info('${table}')`
-      : `SELECT column_name AS name FROM information_schema.columns WHERE table_name = '${table}'`,
+      : `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = '${table}'`,
   )
-  return new Set(rows.map((row) => String(row.name)))
+  return rows.map((row) => String(row.name))
 }
 
-/** Every row of every table, in the columns that the schema names and the table has; what is null is left out. */
-export async function dump(database: TestDatabase): Promise<Record<string, Row[]>> {
+/** Every row of every table, in the given columns; those of before an upgrade, where rows are compared across it. */
+export async function dump(database: TestDatabase, columns?: Columns): Promise<Record<string, Row[]>> {
   const all: Record<string, Row[]> = {}
-  for (const table of tables) {
-    const present = await columnsOf(database, table.name)
-    const names = Object.keys(table.columns)
-      .map(columnName)
-      .filter((name) => present.has(name) && !LATER[table.name]?.includes(name))
-      .map((name) => `"${name}"`)
-    const order = table.key.map((name) => `"${columnName(name)}"`)
-    const rows = await database.all(`SELECT ${names.join(', ')} FROM "${table.name}" ORDER BY ${order.join(', ')}`)
-    all[table.name] = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([, v]) => v !== null)))
+  for (const [table, names] of Object.entries(columns ?? (await columnsOf(database)))) {
+    const key = tables.find((t) => t.name === table)?.key.map(columnName) ?? names
+    const quoted = (list: readonly string[]) => list.map((name) => `"${name}"`).join(', ')
+    all[table] = await database.all(`SELECT ${quoted(names)} FROM "${table}" ORDER BY ${quoted(key)}`)
   }
   return all
+}
+
+const searched = ['bruno_messages', 'bruno_memories', 'bruno_documents']
+
+/** Rows that are inserted by hand are put into SQLite's search index by hand. */
+async function indexed(database: TestDatabase): Promise<void> {
+  if (database.dialect !== 'sqlite') return
+  for (const table of searched.map((t) => `${t}_search`)) {
+    const present = (await namesIn(database, table)).length > 0
+    if (present) await database.exec(`INSERT INTO ${table}(${table}) VALUES ('rebuild')`)
+  }
 }
 
 /** How many rows of each searched table the full-text index finds under a word that all of them have. */
 export async function found(database: TestDatabase): Promise<number[]> {
   const counts: number[] = []
-  for (const table of ['bruno_messages', 'bruno_memories', 'bruno_documents']) {
+  for (const table of searched) {
     const [row] = await database.all(
       database.dialect === 'sqlite'
         ? `SELECT count(*) AS n FROM ${table}_search WHERE ${table}_search MATCH '${TENANT_TOKEN}word'`

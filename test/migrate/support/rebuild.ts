@@ -41,19 +41,21 @@ const indexes = [
 
 const join = (...statements: string[]): string => statements.join(`\n${breakpoint}\n`)
 
+const children = ['bruno_messages', 'bruno_embeddings', 'bruno_embedding_bits']
+
 /** What drizzle-kit generates: inside its transaction the pragma does nothing, and the DROP deletes all messages. */
 export const generatedRebuild = join(...rebuild, ...indexes)
 
-/** Children saved and restored, and the vectors that go with a message's row; with foreign keys off they are still there, hence OR IGNORE. */
+/**
+ * Children saved and restored, with the vectors that go with a message's row and the bits that go with a vector; with
+ * foreign keys off they are still there, hence OR IGNORE.
+ */
 export const safeRebuild = join(
-  'CREATE TABLE __saved_bruno_messages AS SELECT * FROM bruno_messages',
-  'CREATE TABLE __saved_bruno_embeddings AS SELECT * FROM bruno_embeddings',
+  ...children.map((table) => `CREATE TABLE __saved_${table} AS SELECT * FROM ${table}`),
   ...rebuild,
   ...indexes,
-  'INSERT OR IGNORE INTO bruno_messages SELECT * FROM __saved_bruno_messages',
-  'INSERT OR IGNORE INTO bruno_embeddings SELECT * FROM __saved_bruno_embeddings',
-  'DROP TABLE __saved_bruno_messages',
-  'DROP TABLE __saved_bruno_embeddings',
+  ...children.map((table) => `INSERT OR IGNORE INTO ${table} SELECT * FROM __saved_${table}`),
+  ...children.map((table) => `DROP TABLE __saved_${table}`),
   "INSERT INTO bruno_messages_search(bruno_messages_search) VALUES ('rebuild')",
 )
 
