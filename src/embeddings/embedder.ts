@@ -13,6 +13,10 @@ const CACHE_BYTES = 8 * 1024 * 1024
 class CheckedEmbedder implements Embedder {
   #dimensions: number | null
   #closed = false
+  // Private, or whoever prints the embedder prints the key of a client that was handed in.
+  readonly #source: Provider
+  readonly #ms: number
+  readonly #batchSize: number
   readonly #policy: IPolicy
   readonly #questions = new LRUCache<string, Float32Array>({
     maxSize: CACHE_BYTES,
@@ -20,20 +24,19 @@ class CheckedEmbedder implements Embedder {
   })
   readonly #asked = new Map<string, Promise<Float32Array>>()
 
-  constructor(
-    readonly source: Provider,
-    readonly ms: number,
-    readonly batchSize: number,
-  ) {
+  constructor(source: Provider, ms: number, batchSize: number) {
+    this.#source = source
+    this.#ms = ms
+    this.#batchSize = batchSize
     this.#dimensions = source.dimensions
     this.#policy = attempts(ms)
   }
 
   get provider(): string {
-    return this.source.provider
+    return this.#source.provider
   }
   get model(): string {
-    return this.source.model
+    return this.#source.model
   }
   get dimensions(): number | null {
     return this.#dimensions
@@ -46,10 +49,10 @@ class CheckedEmbedder implements Embedder {
     for (const [i, text] of wanted.entries()) notBlank(text, `texts[${i}]`)
     const unique = [...new Set(wanted)]
     const vectors = new Map<string, Float32Array>()
-    for (let at = 0; at < unique.length; at += this.batchSize) {
-      const batch = unique.slice(at, at + this.batchSize)
+    for (let at = 0; at < unique.length; at += this.#batchSize) {
+      const batch = unique.slice(at, at + this.#batchSize)
       const made = await this.#call(
-        () => this.source.embed.embedDocuments(batch.map(wellFormed)),
+        () => this.#source.embed.embedDocuments(batch.map(wellFormed)),
         (answer) => this.#checked(answer, batch.length),
       )
       for (const [i, text] of batch.entries()) vectors.set(text, made[i] as Float32Array)
@@ -73,7 +76,7 @@ class CheckedEmbedder implements Embedder {
 
   async #ask(text: string): Promise<Float32Array> {
     const [vector] = await this.#call(
-      () => this.source.embed.embedQuery(wellFormed(text)),
+      () => this.#source.embed.embedQuery(wellFormed(text)),
       (answer) => this.#checked([answer], 1),
     )
     if (!this.#closed) this.#questions.set(text, vector as Float32Array)
@@ -89,7 +92,7 @@ class CheckedEmbedder implements Embedder {
         return check(await ask())
       })
     } catch (error) {
-      throw translated(error, this.model, this.ms)
+      throw translated(error, this.model, this.#ms)
     }
   }
 

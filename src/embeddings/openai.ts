@@ -2,12 +2,14 @@ import type { EmbeddingFunction } from '../contract/embedder.js'
 import { ConfigurationError } from '../errors.js'
 import { missingPackages } from './packages.js'
 
+/** OpenAI's models with their dimensions. */
 export const OPENAI_MODELS: Readonly<Record<string, number>> = {
   'text-embedding-3-small': 1536,
   'text-embedding-3-large': 3072,
   'text-embedding-ada-002': 1536,
 }
 
+/** How the service is called; the timeout in milliseconds. */
 export interface OpenAiSettings {
   readonly model: string
   /** Asked of the service where it is not the model's own. */

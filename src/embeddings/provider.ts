@@ -5,16 +5,23 @@ import { offlineFunction } from './offline.js'
 import { OPENAI_MODELS, openAiFunction } from './openai.js'
 import { MAX_DIMENSIONS } from './vector.js'
 
+/** What an embedder is made of; names are those of a memory's options. */
 export interface EmbedderSettings {
+  /** A known name, or what makes the vectors. */
   readonly embeddingFunction: string | EmbeddingFunction
+  /** The name on record for a function that is handed in, instead of its own. */
   readonly embeddingModel?: string | undefined
   readonly embeddingDimensions?: number | undefined
+  /** Milliseconds for a call of one batch with its further attempts, 30,000 unless told. */
   readonly embeddingTimeout?: number | undefined
+  /** Texts in one call, 64 unless told. */
   readonly embeddingBatchSize?: number | undefined
   readonly apiKey?: string | undefined
+  /** Of a server that speaks OpenAI's API. */
   readonly baseUrl?: string | undefined
 }
 
+/** What makes the vectors, with what is known of them before the first. */
 export interface Provider {
   readonly provider: string
   readonly model: string
@@ -22,7 +29,9 @@ export interface Provider {
   readonly embed: EmbeddingFunction
 }
 
+/** Milliseconds. */
 export const TIMEOUT = 30_000
+/** Texts. */
 export const BATCH_SIZE = 64
 const OFFLINE_DIMENSIONS = 512
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { EmbeddingSpace } from '../contract/embedder.js'
 import { StorageError, ValidationError } from '../errors.js'
 
+/** More than any model in use has; a vector's memory is bounded by it. */
 export const MAX_DIMENSIONS = 16_384
 const MAX_ID = 255
 
@@ -50,6 +51,15 @@ export function decodeVector(bytes: Uint8Array): Float32Array {
   if (littleEndian) return new Float32Array(copy.buffer)
   const view = new DataView(copy.buffer)
   return Float32Array.from({ length: bytes.byteLength / 4 }, (_, i) => view.getFloat32(i * 4, true))
+}
+
+/** The same direction at length 1, a copy; the vector must not be all zero. */
+export function normalize(vector: Float32Array): Float32Array {
+  // In 64 bits: squares of 32-bit numbers neither overflow nor vanish there.
+  let sum = 0
+  for (const value of vector) sum += value * value
+  const length = Math.sqrt(sum)
+  return vector.map((value) => value / length)
 }
 
 /** A readable id such as `offline/energetic-ai-en/512/cosine`; a long one ends in a hash. */

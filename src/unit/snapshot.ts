@@ -8,6 +8,9 @@ export function snapshot(value: unknown, seen = new Map<object, unknown>(), dept
   const known = seen.get(value)
   if (known !== undefined) return known
   if (value instanceof Date) return new Date(value.getTime())
+  // A vector: an array of numbers by whatever name.
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+    return Array.from(value as unknown as ArrayLike<number>)
   if (Array.isArray(value)) {
     const copy: unknown[] = []
     seen.set(value, copy)

@@ -119,6 +119,32 @@ function itRefuses(ground: Ground): void {
     expect(found.sort()).toEqual(['0', '2'])
   })
 
+  it('a model of unknown dimensions that comes late embeds what was written before it answered', async () => {
+    let alive = false
+    const answer = <T>(value: T): Promise<T> =>
+      alive ? Promise.resolve(value) : Promise.reject(Object.assign(new Error('down'), { status: 401 }))
+    const late = {
+      embedDocuments: (texts: string[]) => answer(texts.map(vectorOf)),
+      embedQuery: (text: string) => answer(vectorOf(text)),
+    }
+    const memory = await ground.open({ embeddingFunction: late })
+    await memory.memories.add({ id: 'm', userId: ADA, content: 'a ferry' })
+    await refused(memory.settle(), 'configuration')
+    expect(await ids(memory, { text: 'ferry', kinds: ['memory'] })).toEqual(['m'])
+    alive = true
+    expect(await memory.settle()).toEqual({ pending: 0, parked: 0 })
+    expect(await ids(memory, { text: 'boat', mode: 'vector', kinds: ['memory'] })).toEqual(['m'])
+  })
+
+  it('an operation with another vector is another operation', async () => {
+    const memory = await ground.open({ embeddingDimensions: 2 })
+    const add = (vector: ArrayLike<number>) =>
+      memory.memories.add({ id: 'm', userId: ADA, content: 'x', vector }, { operationId: 'o' })
+    const first = await add(Float32Array.of(1, 2))
+    expect(await add([1, 2])).toEqual(first)
+    await refused(add(Float32Array.of(1, 3)), 'conflict')
+  })
+
   it('inside a unit a question needs its vector', async () => {
     const memory = await meant(ground)
     await memory.unitOfWork(async (unit) => {

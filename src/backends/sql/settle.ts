@@ -49,6 +49,7 @@ const statements = perEngine((engine) => {
           (select follower, tenant_id, kind, scope, record_id from ${o} where ${due} order by ${o.nextAttemptAt} limit ${value('limit')} ${engine.forUpdate})
         returning ${sql.raw('tenant_id, kind, scope, record_id, revision, attempts')}`,
     ),
+    waiting: engine.statement(counted, () => sql`select 1 from ${o} where ${due} limit 1`),
     /** Only as it was taken: what was written meanwhile is due again. */
     done: engine.command(() => sql`delete from ${o} where ${one} and ${o.revision} = ${value('seen')}`),
     failed: engine.command(
@@ -93,6 +94,11 @@ export class VectorSettler {
   async pass(): Promise<number> {
     const { embedder } = this.store.vectors
     if (!embedder) return 0
+    const at = now(this.store)
+    const { waiting } = statements(this.store.engine)
+    // Most looks find nothing: they take no lock.
+    const some = await this.runner.read(async (session) => session.all(waiting, { now: at, owner: this.owner }))
+    if (some.length === 0) return 0
     const entries = await this.#claim()
     if (entries.length === 0) return 0
     try {

@@ -32,6 +32,9 @@ export const describeSpace = ({ provider, model, dimensions, metric }: Embedding
 /** Characters of a text that are embedded: models read no more, and some refuse more. */
 export const MAX_EMBEDDED = 8000
 
+/** Milliseconds that opening a store waits for a model. */
+const PROBE = 3000
+
 /** A number of 48 bits for (tenant, space, kind): two that meet share a look over sign bits, and no result. */
 const parts = new LRUCache<string, number>({ max: 10_000 })
 
@@ -70,6 +73,8 @@ export class SqlVectors {
       this.#space = stored
       if (this.embedder) await this.#follow(store, runner, stored)
     } else if (configured?.dimensions) await this.#record(store, runner, configured as EmbeddingSpace)
+    // The model did not answer: what is written meanwhile waits for it all the same.
+    else if (this.embedder) await this.#follow(store, runner, null)
   }
 
   async #stored(store: SqlStoreContext, runner: SqlRunner): Promise<OpenSpace | null> {
@@ -81,11 +86,7 @@ export class SqlVectors {
     const { embedder, metric, dimensions, model } = this.settings
     if (!embedder) return dimensions === null ? null : { provider: 'records', model, dimensions, metric }
     let known = embedder.dimensions ?? dimensions
-    if (known === null)
-      known = await embedder.embedQuery('dimensions').then(
-        (v) => v.length,
-        () => null,
-      )
+    if (known === null) known = await probe(embedder)
     return { provider: embedder.provider, model: embedder.model, dimensions: known, metric }
   }
 
@@ -135,13 +136,13 @@ export class SqlVectors {
     return this.#space
   }
 
-  async #follow(store: SqlStoreContext, runner: SqlRunner, space: OpenSpace): Promise<void> {
+  async #follow(store: SqlStoreContext, runner: SqlRunner, space: OpenSpace | null): Promise<void> {
     const s = vectorStatements(store.engine)
     const read = async (session: SqlSession) => (await session.all(s.follower))[0]?.state === 'active'
     if (await runner.read(read)) return
     await runner.write(async (session) => {
       if (await read(session)) return
-      await startFollowing(store, session, space.id)
+      await startFollowing(store, session, space?.id ?? null)
     })
   }
 
@@ -190,8 +191,27 @@ export class SqlVectors {
   }
 }
 
+/** How many dimensions a model has; null where it does not answer in time, for opening a store waits for it. */
+async function probe(embedder: Embedder): Promise<number | null> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, PROBE, null)
+  })
+  try {
+    return await Promise.race([
+      embedder.embedQuery('dimensions').then(
+        ({ length }) => length,
+        () => null,
+      ),
+      late,
+    ])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** Makes the store's own follower, which is told of every write from now on and of everything that is there. */
-export async function startFollowing(store: SqlStoreContext, session: SqlSession, space: string): Promise<void> {
+export async function startFollowing(store: SqlStoreContext, session: SqlSession, space: string | null): Promise<void> {
   const s = vectorStatements(store.engine)
   const at = now(store)
   await session.run(s.insertFollower, {
