@@ -88,6 +88,7 @@ const UNBOUND: readonly Exception[] = [
     because: 'the rows that the same transaction inserted',
   },
   { step: /USING INTEGER PRIMARY KEY \(rowid=\?\)/, text: / match \?/, because: 'the rows that the index answered' },
+  { step: /USING INTEGER PRIMARY KEY \(rowid=\?\)/, text: / as s\s+cross join /, because: 'the rows that were found' },
   {
     step: /USING COVERING INDEX bruno_\w+_expiry( \(tenant_id>\?\))?$/,
     text: /with recursive t\(id\)/,
