@@ -63,7 +63,7 @@ describe('an archive', () => {
     )
   })
 
-  test('with a changed byte is refused without compression too, or the line is named', async () => {
+  test('with a changed byte is refused without compression too, unless it changes nothing', async () => {
     const plain = gunzipSync((await archiveOf(sample)).bytes)
     await fc.assert(
       fc.asyncProperty(
@@ -72,9 +72,10 @@ describe('an archive', () => {
         async (at, flip) => {
           const changed = Buffer.from(plain)
           changed[at] = (changed[at] as number) ^ flip
-          // A last digit beyond what a number holds is the same number: nothing was damaged.
-          fc.pre(!(isDigit(plain[at]) && isDigit(changed[at])))
-          await expect(read(changed)).rejects.toThrow(/damaged|reads up to/)
+          // A digit beyond what a number holds, or `E` for `e`, spells the same number: then all is as it was.
+          const found = await read(changed).catch((error: unknown) => error)
+          if (found instanceof Error) expect(found.message).toMatch(/damaged|reads up to/)
+          else expect(entriesOf(found as never)).toEqual(sample)
         },
       ),
       { numRuns: 200 },
@@ -150,7 +151,3 @@ describe('an archive', () => {
     expect(other.sha256).not.toBe(one.sha256)
   })
 })
-
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= 48 && byte <= 57
-}
