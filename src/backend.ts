@@ -1,77 +1,16 @@
 import { v7 } from 'uuid'
-import * as v from 'valibot'
-import { ENCODINGS, type Encoding } from './context/tokens.js'
+import { OPTIONS } from './configuration.js'
+import type { Backend } from './contract/backend.js'
 import type { Capabilities } from './contract/capabilities.js'
-import type { Tokenizer } from './contract/context.js'
-import type { EmbeddingFunction, VectorSettings } from './contract/embedder.js'
+import type { VectorSettings } from './contract/embedder.js'
 import type { Memory } from './contract/memory.js'
-import type { EmbeddingOptions, SqliteOptions } from './contract/options.js'
-import type { Reranker } from './contract/search.js'
+import type { CommonOptions, EmbeddingOptions, PostgresqlOptions, SqliteOptions } from './contract/options.js'
 import { type EmbedderSettings, providerOf } from './embeddings/provider.js'
-import { MAX_DIMENSIONS } from './embeddings/vector.js'
 import { ConfigurationError } from './errors.js'
 import { makeMemory } from './memory.js'
-import { type ObjectSchema, parseOptions, suggestion, whole } from './model/parse.js'
-import { DEFAULT_LIMITS, type Limits } from './options.js'
+import { parseOptions, suggestion } from './model/parse.js'
 
-const limits = v.strictObject(
-  Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, v.optional(whole(1))])) as {
-    [K in keyof Limits]: v.OptionalSchema<ReturnType<typeof whole>, undefined>
-  },
-)
-const functionOf = <T>() => v.custom<T>((value) => typeof value === 'function', 'must be a function')
-const isEmbeddingFunction = (value: unknown): value is EmbeddingFunction =>
-  typeof (value as EmbeddingFunction | null)?.embedDocuments === 'function' &&
-  typeof (value as EmbeddingFunction).embedQuery === 'function'
-const weight = v.pipe(v.number(), v.minValue(0), v.maxValue(1000))
-const common = {
-  tenancy: v.optional(v.picklist(['optional', 'required'])),
-  language: v.optional(v.string()),
-  embeddingFunction: v.optional(
-    v.custom<string | EmbeddingFunction>(
-      (value) => typeof value === 'string' || isEmbeddingFunction(value),
-      'must be a name, or an object with embedDocuments and embedQuery',
-    ),
-  ),
-  embeddingModel: v.optional(v.pipe(v.string(), v.nonEmpty())),
-  embeddingDimensions: v.optional(whole(1, MAX_DIMENSIONS)),
-  distanceMetric: v.optional(v.picklist(['cosine', 'dot', 'euclidean'])),
-  embeddingTimeout: v.optional(whole(1, 2 ** 31 - 1)),
-  embeddingBatchSize: v.optional(whole(1, 10_000)),
-  embeddingApiKey: v.optional(v.string()),
-  embeddingBaseUrl: v.optional(v.string()),
-  searchWeights: v.optional(v.strictObject({ text: v.optional(weight), vector: v.optional(weight) })),
-  tokenizer: v.optional(
-    v.custom<Tokenizer | Encoding>(
-      (value) => ENCODINGS.includes(value as Encoding) || typeof (value as Tokenizer | null)?.count === 'function',
-      `must be ${ENCODINGS.join(' or ')}, or an object with a function count`,
-    ),
-  ),
-  reranker: v.optional(
-    v.custom<Reranker>(
-      (value) => typeof (value as Reranker | null)?.rerank === 'function',
-      'must be an object with a function rerank',
-    ),
-  ),
-  limits: v.optional(limits),
-  clock: v.optional(functionOf<() => number>()),
-  newId: v.optional(functionOf<() => string>()),
-}
-const sqlite = v.strictObject({
-  databasePath: v.pipe(
-    v.string(),
-    v.check((path) => path !== '' && !path.includes('\0'), 'must be a file path or :memory:'),
-  ),
-  enableFts: v.optional(v.boolean()),
-  durability: v.optional(v.picklist(['power', 'process'])),
-  migrate: v.optional(v.picklist(['auto', 'check'])),
-  // Longer than a timer can be set for, and it would fire at once.
-  busyTimeout: v.optional(whole(0, 2 ** 31 - 1)),
-  writeTimeout: v.optional(whole(1, 2 ** 31 - 1)),
-  ...common,
-})
-
-const NAMES = ['sqlite'] as const
+const NAMES = ['sqlite', 'postgresql'] as const
 export type BackendName = (typeof NAMES)[number]
 
 function embedderSettings(options: EmbeddingOptions): EmbedderSettings | null {
@@ -97,35 +36,74 @@ async function vectorSettings(options: EmbeddingOptions): Promise<VectorSettings
   }
 }
 
-function sqliteMemory(input: unknown): Memory {
-  const options = parseOptions(sqlite as unknown as ObjectSchema<SqliteOptions>, input)
-  const weights = { text: options.searchWeights?.text ?? 0.75, vector: options.searchWeights?.vector ?? 0.25 }
+/** What every backend is given beside its options. */
+interface Means {
+  readonly clock: () => number
+  readonly newId: () => string
+  readonly weights: { readonly text: number; readonly vector: number }
+  readonly vectors: VectorSettings
+}
+
+function weightsOf({ searchWeights }: CommonOptions): Means['weights'] {
+  const weights = { text: searchWeights?.text ?? 0.75, vector: searchWeights?.vector ?? 0.25 }
   if (weights.text + weights.vector <= 0) throw new ConfigurationError('option searchWeights: must not both be 0')
+  return weights
+}
+
+/** A memory over one backend, which is loaded when it is opened. */
+function memoryOf(
+  options: CommonOptions,
+  capabilities: Capabilities,
+  load: (means: Means) => Promise<Backend>,
+): Memory {
+  const weights = weightsOf(options)
   embedderSettings(options)
-  const settings = { ...options, weights, clock: options.clock ?? Date.now, newId: options.newId ?? (() => v7()) }
-  const capabilities: Capabilities = {
-    users: true,
-    conversations: true,
-    messages: true,
-    sessions: true,
-    memories: true,
-    documents: true,
-    textSearch: options.enableFts !== false,
-    vectorSearch: options.embeddingFunction !== undefined || options.embeddingDimensions !== undefined,
-    atomicUnit: true,
-    positions: 'counter',
-    durability: options.databasePath === ':memory:' ? 'none' : (options.durability ?? 'power'),
-  }
+  const { clock = Date.now, newId = () => v7(), tenancy = 'optional', tokenizer } = options
   return makeMemory({
     capabilities,
-    tokenizer: options.tokenizer,
-    tenancy: options.tenancy ?? 'optional',
-    clock: settings.clock,
-    load: async () => {
-      const { SqliteBackend } = await import('./backends/sqlite/backend.js')
-      const vectors = await vectorSettings(options)
-      return new SqliteBackend({ ...settings, vectors }, capabilities)
-    },
+    tokenizer,
+    tenancy,
+    clock,
+    load: async () => load({ clock, newId, weights, vectors: await vectorSettings(options) }),
+  })
+}
+
+/** What both SQL engines can do. */
+const sqlCapabilities = (
+  options: CommonOptions & { readonly enableFts?: boolean | undefined },
+  durability: Capabilities['durability'],
+): Capabilities => ({
+  users: true,
+  conversations: true,
+  messages: true,
+  sessions: true,
+  memories: true,
+  documents: true,
+  textSearch: options.enableFts !== false,
+  vectorSearch: options.embeddingFunction !== undefined || options.embeddingDimensions !== undefined,
+  atomicUnit: true,
+  positions: 'counter',
+  durability,
+})
+
+function sqliteMemory(input: unknown): Memory {
+  const options = parseOptions(OPTIONS.sqlite, input)
+  const capabilities = sqlCapabilities(
+    options,
+    options.databasePath === ':memory:' ? 'none' : (options.durability ?? 'power'),
+  )
+  return memoryOf(options, capabilities, async (means) => {
+    const { SqliteBackend } = await import('./backends/sqlite/backend.js')
+    return new SqliteBackend({ ...options, ...means }, capabilities)
+  })
+}
+
+function postgresqlMemory(input: unknown): Memory {
+  const options = parseOptions(OPTIONS.postgresql, input)
+  const capabilities = sqlCapabilities(options, options.durability ?? 'power')
+  return memoryOf(options, capabilities, async (means) => {
+    const { PostgresqlBackend } = await import('./backends/postgresql/backend.js')
+    return new PostgresqlBackend({ ...options, ...means }, capabilities)
   })
 }
 
@@ -134,17 +112,25 @@ export function sqlitePath(url: string): string | null {
   return /^(?:sqlite|file):(?:\/\/)?(.*)$/s.exec(url)?.[1] ?? null
 }
 
+const isPostgresUrl = (url: string): boolean => /^postgres(ql)?:\/\//.test(url)
+
 /**
- * Makes a memory over one backend, by its name and options or by a URL such as `sqlite:./memory.db`. Nothing is opened
- * before `connect()` or the first call.
+ * Makes a memory over one backend, by its name and options or by a URL such as `sqlite:./memory.db` or
+ * `postgres://user@host/database`. Nothing is opened before `connect()` or the first call.
  *
  * @throws ConfigurationError for an unknown name, URL or option, with the nearest known one.
  */
 export function createBackend(name: 'sqlite', options: SqliteOptions): Memory
-export function createBackend(url: string, options?: Partial<SqliteOptions>): Memory
-export function createBackend(nameOrUrl: string, options: Partial<SqliteOptions> = {}): Memory {
+export function createBackend(name: 'postgresql', options: PostgresqlOptions): Memory
+export function createBackend(url: string, options?: Partial<SqliteOptions> | Partial<PostgresqlOptions>): Memory
+export function createBackend(
+  nameOrUrl: string,
+  options: Partial<SqliteOptions> | Partial<PostgresqlOptions> = {},
+): Memory {
   if (typeof nameOrUrl !== 'string') throw new ConfigurationError('the backend must be given by a name or a URL')
   if (nameOrUrl === 'sqlite') return sqliteMemory(options)
+  if (nameOrUrl === 'postgresql') return postgresqlMemory(options)
+  if (isPostgresUrl(nameOrUrl)) return postgresqlMemory({ ...options, connectionString: nameOrUrl })
   const path = sqlitePath(nameOrUrl)
   if (path === '') throw new ConfigurationError('name a file or :memory: after `sqlite:`, such as sqlite:./memory.db')
   if (path !== null) return sqliteMemory({ ...options, databasePath: path })

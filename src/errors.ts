@@ -79,8 +79,11 @@ export class UnsupportedError extends BrunoMemoryError {
 /** The store cannot be reached or opened. */
 export class ConnectionError extends BrunoMemoryError {
   readonly code = 'connection'
-  constructor(message: string, options?: ErrorOptions) {
+  /** `unknown`: the write may have been stored, or not; otherwise nothing was. */
+  readonly outcome: 'none' | 'unknown'
+  constructor(message: string, options: ErrorOptions & { readonly outcome?: 'none' | 'unknown' } = {}) {
     super(message, options, true)
+    this.outcome = options.outcome ?? 'none'
   }
 }
 

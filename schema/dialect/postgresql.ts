@@ -72,6 +72,8 @@ function constraints(spec: Table, self: Built): PgTableExtraConfigValue[] {
         foreignColumns: pick(built.get(f.references()) ?? {}, f.to),
       }).onDelete(f.onDelete),
     ),
+    // SQLite has its rows in this order by themselves. Behind the tenant, as everything is.
+    ...(self.seq ? [uniqueIndex(indexName(spec.name, 'seq')).on(...pick(self, ['tenantId', 'seq']))] : []),
     ...spec.indexes.map((i) => {
       const made = (i.unique ? uniqueIndex : index)(indexName(spec.name, i.name)).on(...pick(self, i.on))
       return i.whereNotNull ? made.where(sql`${sql.identifier(columnName(i.whereNotNull))} is not null`) : made

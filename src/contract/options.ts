@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from 'node:tls'
 import type { Limits } from '../options.js'
 import type { Tokenizer } from './context.js'
 import type { DistanceMetric, EmbeddingFunction } from './embedder.js'
@@ -44,6 +45,41 @@ export interface CommonOptions extends EmbeddingOptions {
   readonly clock?: (() => number) | undefined
   /** Makes ids. Default: UUIDv7, whose order is that of their making. */
   readonly newId?: (() => string) | undefined
+}
+
+export interface PostgresqlOptions extends CommonOptions {
+  /** `postgres://user:password@host:5432/database`; of several hosts (`a:5432,b:5432`) the one that accepts writes. */
+  readonly connectionString: string
+  /** Connections at most, default 10: half of them, rounded up, run single statements, the others units. At least 2. */
+  readonly poolSize?: number | undefined
+  /** False behind a pooler that gives each transaction another connection, such as PgBouncer. Default true. */
+  readonly prepare?: boolean | undefined
+  /** Milliseconds for connecting to a server, default 10,000. */
+  readonly connectTimeout?: number | undefined
+  /** Milliseconds that a call waits for a connection, default 10,000; then `OverloadedError`. */
+  readonly acquireTimeout?: number | undefined
+  /** Milliseconds for one statement, default 30,000; then `TimeoutError`. 0 means no end. */
+  readonly statementTimeout?: number | undefined
+  /** Milliseconds that a unit may do nothing, default 60,000; then the server ends it. 0 means no end. */
+  readonly idleInTransactionTimeout?: number | undefined
+  /** `require` encrypts, `verify-full` (or true) also checks the certificate; or options of `tls.connect`. */
+  readonly ssl?: boolean | 'require' | 'verify-full' | ConnectionOptions | undefined
+  /** What the server lists the connections as, default `bruno-memory`. */
+  readonly applicationName?: string | undefined
+  /** Of a role that may do more: for migrations, the settling of vectors, and sweeps. Default: `connectionString`. */
+  readonly maintenanceConnectionString?: string | undefined
+  /** Servers that follow this one. Reads outside of units may go there, never to see less than this memory wrote. */
+  readonly replicas?: readonly string[] | undefined
+  /** Milliseconds that a read waits for a replica to catch up, default 50; then it goes to the primary. */
+  readonly replicaWait?: number | undefined
+  /** Every statement runs under the policies that `bruno-memory migrate --row-level-security` installs. Default false. */
+  readonly rowLevelSecurity?: boolean | undefined
+  /** Search by text. Default true. */
+  readonly enableFts?: boolean | undefined
+  /** `power` (default): an acknowledged write survives power loss. `process`: it survives a killed server process. */
+  readonly durability?: 'power' | 'process' | undefined
+  /** What `connect()` does with pending migrations: apply them (default), or refuse to open. */
+  readonly migrate?: 'auto' | 'check' | undefined
 }
 
 export interface SqliteOptions extends CommonOptions {

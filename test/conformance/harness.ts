@@ -42,6 +42,8 @@ export interface Harness {
   /** Closes every memory made since the last call and removes its storage. */
   dispose(): Promise<void>
   readonly deviations?: Deviations
+  /** Why vectors cannot be had here, whatever the options; the suites prove that it says so. */
+  readonly withoutVectors?: string
   /** Capabilities that the backend does not have; the suites prove that it says so. */
   readonly lacks?: readonly Feature[]
 }
@@ -113,6 +115,39 @@ export function suite(harness: Harness, name: string, needs: readonly Feature[],
     afterEach(() => harness.dispose())
     body(groundOf(harness, clock))
   })
+}
+
+/** The same for vectors, which a memory has where it is opened with a model. */
+function describeNoVectors(harness: Harness, reason: string): void {
+  it(`has no vectors [declared: ${reason}], says so and works otherwise`, async () => {
+    const embedded = async (texts: readonly string[]) => texts.map(() => [1, 0])
+    const embeddingFunction = { embedDocuments: embedded, embedQuery: async () => [1, 0] }
+    const memory = await harness.create({ embeddingFunction, embeddingModel: 'words' })
+    try {
+      await memory.connect()
+      expect(memory.capabilities.vectorSearch).toBe(false)
+      const error = await refused(() => memory.search({ text: 'a', mode: 'vector' }), 'unsupported')
+      expect(error).toHaveProperty('capability', 'vectorSearch')
+      await refused(() => memory.search({ text: 'a', mode: 'hybrid' }), 'unsupported')
+      await refused(() => memory.memories.add({ userId: 'u', content: 'a', vector: [1, 0] }), 'unsupported')
+      await memory.memories.add({ userId: 'u', content: 'found by its words' })
+      expect(await memory.search({ text: 'words' })).toHaveLength(1)
+    } finally {
+      await harness.dispose()
+    }
+  })
+}
+
+/** A suite about vectors. */
+export function vectorSuite(
+  harness: Harness,
+  name: string,
+  needs: readonly Feature[],
+  body: (ground: Ground) => void,
+): void {
+  const reason = harness.withoutVectors
+  if (reason === undefined) suite(harness, name, needs, body)
+  else describe(`${harness.name}: ${name}`, () => describeNoVectors(harness, reason))
 }
 
 function groundOf(harness: Harness, clock: ManualClock): Ground {

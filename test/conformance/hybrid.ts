@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest'
 import { refused } from './expecting.js'
 import { ADA } from './fixtures.js'
-import { type Ground, type Harness, suite } from './harness.js'
+import { type Ground, type Harness, vectorSuite } from './harness.js'
 import { ids, meant, wordModel } from './vectors-fixtures.js'
 
 const NEEDS = ['users', 'conversations', 'messages', 'memories', 'documents', 'atomicUnit', 'textSearch'] as const
 
 /** Words and meaning together, and what moves a score. */
 export function describeHybrid(harness: Harness): void {
-  suite(harness, 'hybrid search', NEEDS, (ground) => {
+  vectorSuite(harness, 'hybrid search', NEEDS, (ground) => {
     itFuses(ground)
     itShapesScores(ground)
   })

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import type { TenantMemory } from '../../src/contract/memory.js'
 import { isTyped, refused } from './expecting.js'
 import { ADA, says, talk } from './fixtures.js'
-import { type Ground, type Harness, suite } from './harness.js'
+import { type Ground, type Harness, vectorSuite } from './harness.js'
 import { ids, meant, vectorOf, wordModel } from './vectors-fixtures.js'
 
 const NAUGHTY = new URL('../../../shared/data/naughty-strings.json', import.meta.url)
@@ -11,7 +11,7 @@ const NEEDS = ['users', 'conversations', 'messages', 'memories', 'documents', 'a
 
 /** Vectors that records bring, and questions that cannot be answered. */
 export function describeVectorInput(harness: Harness): void {
-  suite(harness, 'vectors as input', NEEDS, (ground) => {
+  vectorSuite(harness, 'vectors as input', NEEDS, (ground) => {
     itTakesOwnVectors(ground)
     itRefuses(ground)
   })

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest'
 import { refused } from './expecting.js'
 import { ADA, answers, talk } from './fixtures.js'
-import { type Ground, type Harness, suite } from './harness.js'
+import { type Ground, type Harness, vectorSuite } from './harness.js'
 import { ids, meant, vectorOf, wordModel } from './vectors-fixtures.js'
 
 const NEEDS = ['users', 'conversations', 'messages', 'memories', 'documents', 'atomicUnit', 'textSearch'] as const
 
 /** Vectors of a store that makes them itself. */
 export function describeVectors(harness: Harness): void {
-  suite(harness, 'vector search', NEEDS, (ground) => {
+  vectorSuite(harness, 'vector search', NEEDS, (ground) => {
     itFinds(ground)
     itKeepsUp(ground)
   })

@@ -18,7 +18,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['model'],
   ['contract'],
   ['backends', 'context', 'embeddings', 'search', 'unit', 'migrate', 'transfer', 'import', 'archive', 'fallback'],
-  ['memory'],
+  ['memory', 'configuration'],
   ['backend'],
   ['integrations', 'cli', 'index'],
 ]
@@ -28,9 +28,17 @@ const levelOf = (name: string): number => LEVELS.findIndex((level) => level.incl
 const SIDEWAYS: readonly { readonly from: RegExp; readonly to: RegExp; readonly because: string }[] = [
   { from: /^backends\/(sqlite|postgresql)$/, to: /^backends\/sql$/, because: 'repositories written once for both' },
   { from: /^backends\/(sql|sqlite|postgresql)$/, to: /^search$/, because: 'the analyzer makes what is indexed' },
-  { from: /^backends\/(sql|sqlite)$/, to: /^embeddings$/, because: 'vectors are checked and encoded in one way' },
+  {
+    from: /^backends\/(sql|sqlite|postgresql)$/,
+    to: /^embeddings$/,
+    because: 'vectors are checked and encoded in one way',
+  },
   { from: /^unit$/, to: /^context$/, because: 'a tenant answers what belongs into a prompt' },
-  { from: /^backends\/sqlite$/, to: /^unit$/, because: 'a store keeps its own vectors up in the background' },
+  {
+    from: /^backends\/(sqlite|postgresql)$/,
+    to: /^unit$/,
+    because: 'a store keeps its own vectors up in the background',
+  },
   { from: /^backends\/(sqlite|postgresql)$/, to: /^migrate$/, because: 'a backend migrates what it opens' },
   { from: /^import$/, to: /^archive$/, because: 'our own archive is one of the formats' },
 ]
@@ -139,7 +147,7 @@ describe('the rooms between the doors', () => {
   })
 
   test('have no chance, but for the pauses between two attempts at a lock', () => {
-    const JITTER = /^src\/backends\/sqlite\/(gate|open|migration)\.ts:/
+    const JITTER = /^src\/backends\/(sqlite\/(gate|open|migration)|postgresql\/session)\.ts:/
     const chance = (node: ts.Node): boolean =>
       isMember(node, 'Math', 'random') ||
       (ts.isIdentifier(node) && /^(randomUUID|randomBytes|randomInt|getRandomValues)$/.test(node.text))

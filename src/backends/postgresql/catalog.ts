@@ -7,7 +7,8 @@ interface Row {
   readonly description: string
 }
 
-const ours = `n.nspname = current_schema() AND left(t.relname, 6) = 'bruno_' AND t.relname <> '${journalTable}'`
+/** `bruno_vectors` is made when a store with vectors is opened, for its extension may be missing. */
+const ours = `n.nspname = current_schema() AND left(t.relname, 6) = 'bruno_' AND t.relname NOT IN ('${journalTable}', 'bruno_vectors')`
 const relation = `pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace`
 
 const tables = `

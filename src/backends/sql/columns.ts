@@ -1,4 +1,4 @@
-import type { Tables } from './engine.js'
+import type { SearchedTable, Tables } from './engine.js'
 
 /** The columns that make up each record, in the record's order: no `seq`, no `revision`, no `searchText`. */
 export const userColumns = ({ users: t }: Tables) => ({
@@ -99,3 +99,18 @@ export const documentColumns = ({ documents: t }: Tables) => ({
   updatedAt: t.updatedAt,
   version: t.version,
 })
+
+/** What is inserted into the searched tables: the record, and what only the table holds. */
+export const INSERTED: { readonly [T in SearchedTable]: readonly string[] } = {
+  messages:
+    'tenantId conversationId id position parentId role type content parts name toolCallId status metadata searchText createdAt updatedAt version revision'.split(
+      ' ',
+    ),
+  memories:
+    'tenantId id userId conversationId type content source category tags confidence importance accessCount relatedIds metadata lastAccessedAt expiresAt searchText createdAt updatedAt version revision'.split(
+      ' ',
+    ),
+  documents: 'tenantId namespace id content metadata expiresAt searchText createdAt updatedAt version revision'.split(
+    ' ',
+  ),
+}

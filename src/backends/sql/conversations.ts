@@ -7,7 +7,6 @@ import type {
   ReadOptions,
   UpdateOptions,
 } from '../../contract/repositories.js'
-import { ConflictError } from '../../errors.js'
 import type { CheckedConversation } from '../../model/check.js'
 import type { ConversationPatch, NewConversation } from '../../model/inputs.js'
 import { mergeJson } from '../../model/json.js'
@@ -68,7 +67,9 @@ const statements = perEngine((engine) => {
     order by ${t.createdAt} ${sql.raw(backward ? 'asc' : 'desc')}, ${t.id} ${sql.raw(backward ? 'asc' : 'desc')} limit ${value('limit')}`
   const flags = [false, true]
   return {
-    insert: engine.command(() => insertInto(engine, 'conversations', KEYS)),
+    insert: engine.command(
+      () => sql`${insertInto(engine, 'conversations', KEYS)} on conflict (tenant_id, id) do nothing`,
+    ),
     get: engine.statement(selection, () => one(false)),
     getAny: engine.statement(selection, () => one(true)),
     lock: engine.statement(selection, () => sql`${one(false)} ${engine.forUpdate}`),
@@ -129,11 +130,7 @@ export async function insertConversation(
     if (stored.expiresAt === null || stored.expiresAt > at) throw exists('conversation')
     await deleteConversations(context, session, [conversation.id])
   }
-  try {
-    await session.run(insert, { ...conversation })
-  } catch (error) {
-    throw error instanceof ConflictError ? exists('conversation') : error
-  }
+  if ((await session.run(insert, { ...conversation })) === 0) throw exists('conversation')
   return conversation
 }
 

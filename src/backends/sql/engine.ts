@@ -4,6 +4,7 @@ import type { DistanceMetric } from '../../contract/embedder.js'
 import type { MetadataFilter } from '../../contract/filter.js'
 import type { SearchKind } from '../../model/records.js'
 import type { QueryTerm } from '../../search/analyzer.js'
+import type { TermStatistics } from '../../search/ranking.js'
 import type { Selected, Selection, Statement, Values } from './statement.js'
 
 /** The tables in SQLite's types. PostgreSQL's have the same columns: one cast where its engine is made. */
@@ -22,6 +23,8 @@ export interface SqlRunner {
   read<T>(work: (session: SqlSession) => Promise<T>): Promise<T>
   /** All or nothing. The work may be run more than once: it must not keep anything from an earlier run. */
   write<T>(work: (session: SqlSession) => Promise<T>): Promise<T>
+  /** Absent where it would save nothing. */
+  readonly appends?: Appends
 }
 
 export type SearchedTable = 'messages' | 'memories' | 'documents'
@@ -40,6 +43,8 @@ export interface SqlEngine {
   readonly join: SQL
   /** Ends a SELECT whose rows are about to be changed. */
   readonly forUpdate: SQL
+  /** The same where rows that another one has taken are left to it. */
+  readonly forClaim: SQL
   /** A statement whose text is made at its first use. */
   statement<S extends Selection>(selection: S, query: () => SQL): Statement<Selected<S>>
   /** A statement that answers no rows. */
@@ -75,10 +80,37 @@ export interface SqlEngine {
   readonly vectors?: VectorEngine
 }
 
+/** Messages for the end of a conversation. */
+export interface Appending {
+  readonly tenantId: string
+  readonly conversationId: string
+  /** The conversation must be this user's. */
+  readonly userId: string | undefined
+  /** The language that the messages were analysed in: the conversation must be in no other. */
+  readonly language: string
+  readonly now: Date
+  readonly rows: readonly Values[]
+  /** Names a row in an error. */
+  readonly path: (index: number) => string
+}
+
+/** Appends by fewer statements than a transaction needs. */
+export interface Appends {
+  /**
+   * Answers the last position of the messages. `slow` is run where they cannot be appended so: then it answers null. Of
+   * one conversation's appends each begins when the one before has ended.
+   */
+  submit(conversation: string, fast: Appending | null, slow: () => Promise<void>): Promise<number | null>
+}
+
 /** How an engine compares vectors. */
 export interface VectorEngine {
-  /** The distance of a stored vector from the one bound as `vector`; null where it has none. */
-  distance(metric: DistanceMetric, column: SQL): SQL
+  /** The embeddings, under the name `e`. */
+  readonly rows: SQL
+  /** A question's vector, as it is bound. */
+  encode(vector: Float32Array): unknown
+  /** The distance of the vector in `e` from the one bound as `vector`; null where it has none. */
+  distance(metric: DistanceMetric): SQL
   /** Rows of a record table nearest first, `candidates` of them: every vector that meets the conditions is compared. */
   exact(search: NearestSearch): SQL
   /** The same, by a first look over the tenant's index; null where it has none for such vectors. */
@@ -103,6 +135,7 @@ export interface Look {
 }
 
 export interface VectorIndexRow {
+  readonly tenantId: string
   readonly part: number
   readonly seq: number
   readonly recordSeq: number
@@ -141,6 +174,8 @@ export interface TextSearch {
   /** A further table that the conditions name. */
   readonly join: { readonly table: SQL; readonly on: SQL } | null
   readonly where: SQL
+  /** How many terms are searched for. */
+  readonly terms: number
 }
 
 /** Conditions whose SQL differs. */
@@ -155,6 +190,6 @@ export interface SqlConditions {
   /** Rows of texts and integers, bound as `name` and encoded by `encodeRows`, under these column names. */
   rows(name: string, columns: Readonly<Record<string, 'text' | 'integer'>>): SQL
   encodeRows(rows: readonly (readonly (string | number)[])[]): unknown
-  /** The value that `textSearch` binds as `match`. */
-  match(tenantToken: string, terms: readonly QueryTerm[]): unknown
+  /** The values that `textSearch` binds. */
+  match(tenantToken: string, terms: readonly QueryTerm[], statistics: TermStatistics): Values
 }

@@ -69,7 +69,8 @@ const statements = perEngine((engine) => {
     ),
     delete: engine.command(() => sql`delete from ${t} where ${one}`),
     deleteExpired: engine.command(
-      () => sql`delete from ${t} where ${one} and ${t.expiresAt} <= ${bind(t.expiresAt, 'now')}`,
+      () => sql`delete from ${t} where ${tenantIs(t.tenantId)} and ${engine.conditions.among(sql`${t.id}`, 'ids')}
+          and ${t.expiresAt} <= ${bind(t.expiresAt, 'now')}`,
     ),
     // Use is no update: version, updatedAt and so the order stay.
     use: engine.command(
@@ -126,7 +127,8 @@ async function insert(
   const { deleteExpired } = statements(context.engine)
   const at = now(context)
   for (const userId of new Set(batch.map((memory) => memory.userId))) await ensureUser(context, session, userId)
-  for (const { tenantId, id } of batch) await session.run(deleteExpired, { tenantId, id, now: at })
+  const ids = context.engine.conditions.texts(batch.map((memory) => memory.id))
+  await session.run(deleteExpired, { tenantId: context.tenantId, ids, now: at })
   await context.engine.insert(
     session,
     'memories',

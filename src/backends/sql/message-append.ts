@@ -1,5 +1,5 @@
 import type { AppendOptions } from '../../contract/repositories.js'
-import { NotFoundError, ValidationError } from '../../errors.js'
+import { ConflictError, NotFoundError, ValidationError } from '../../errors.js'
 import type { CheckedMessage } from '../../model/check.js'
 import type { Message } from '../../model/records.js'
 import { messageText } from '../../search/fields.js'
@@ -83,7 +83,12 @@ async function advance(
   let [row] = await session.all(statement, values)
   if (!row && userId !== undefined) {
     if (await findConversation(context, session, conversationId)) throw missing('conversation')
-    await insertConversation(context, session, { id: conversationId, userId })
+    try {
+      await insertConversation(context, session, { id: conversationId, userId })
+    } catch (error) {
+      // Somebody else has just made it: if it is of another user, the next statement finds none.
+      if (!(error instanceof ConflictError)) throw error
+    }
     ;[row] = await session.all(statement, values)
   }
   if (!row) throw new NotFoundError('conversation')
@@ -135,6 +140,39 @@ export async function checkParents(
       throw new ValidationError(`messages[${given.indexOf(message)}].parentId`, 'names no message of this conversation')
     earlier.add(id)
   }
+}
+
+/** Whether every parent stands earlier in the batch. */
+function parentsWithin(batch: readonly MessageDraft[]): boolean {
+  const earlier = new Set<string>()
+  return batch.every(({ id, parentId }) => {
+    const known = parentId === null || earlier.has(parentId)
+    earlier.add(id)
+    return known
+  })
+}
+
+/** Appends in the way that the store has for it. */
+export async function append(
+  context: SqlContext,
+  conversationId: string,
+  batch: readonly MessageDraft[],
+  userId: string | undefined,
+): Promise<void> {
+  const { tenantId, analyzer, runner } = context
+  const slow = () => runner.write((session) => appendMessages(context, session, conversationId, batch, { userId }))
+  if (!runner.appends) return slow()
+  const rows = batch as readonly Record<string, unknown>[]
+  const path = (i: number): string => `messages[${i}].id`
+  const { language } = analyzer.record
+  // Nothing has to be looked up first.
+  const simple = parentsWithin(batch) && batch.every(({ vector }) => vector === null)
+  const fast = simple ? { tenantId, conversationId, userId, language, now: now(context), rows, path } : null
+  const last = await runner.appends.submit(JSON.stringify([tenantId, conversationId]), fast, slow)
+  if (last === null) return
+  batch.forEach((message, i) => {
+    message.position = last - batch.length + i + 1
+  })
 }
 
 /** Appends what the door has let in. */

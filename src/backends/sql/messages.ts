@@ -21,7 +21,7 @@ import { useLanguage } from './analyzer.js'
 import { checkVersion, checkVersionOption, EMPTY, missing, now, type SqlContext } from './context.js'
 import { insertConversation } from './conversations.js'
 import { checkList } from './filters.js'
-import { appendMessages, drafts, toMessage, upsertMessages } from './message-append.js'
+import { append, drafts, toMessage, upsertMessages } from './message-append.js'
 import { messageStatements } from './message-statements.js'
 import { toPage } from './paging.js'
 
@@ -82,8 +82,7 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
     async append(conversationId, input, options = {}) {
       const batch = prepare(conversationId, input, options)
       if (batch.length === 0) return []
-      const { userId } = options
-      await runner.write((session) => appendMessages(context, session, conversationId, batch, { userId }))
+      await append(context, conversationId, batch, options.userId)
       return batch.map(toMessage)
     },
     async upsert(conversationId, input, options = {}) {
@@ -119,6 +118,8 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
       const { metadata, ...fields } = checks.messagePatch(patch)
       const version = checkVersionOption(options.version)
       return runner.write(async (session) => {
+        // The conversation first, as every other verb does: two that wait for each other would fail.
+        const [conversation] = await session.all(s.lockConversation, { tenantId, conversationId, now: now(context) })
         const [stored] = await session.all(s.lock, { tenantId, conversationId, id, now: now(context) })
         if (!stored) throw missing('message')
         checkVersion('message', stored.version, version)
@@ -131,7 +132,6 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
         } as Message
         if (merged.content.trim() === '' && !merged.parts?.length)
           throw new ValidationError('content', 'must not be blank where there are no parts')
-        const [conversation] = await session.all(s.lockConversation, { tenantId, conversationId, now: now(context) })
         const analyzer = await useLanguage(context, session, conversation?.language ?? null)
         await session.run(s.update, { ...merged, searchText: messageText(analyzer, tenantId, merged) })
         return merged
@@ -142,6 +142,7 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
       checkId(id, 'id')
       await runner.write(async (session) => {
         const values = { tenantId, conversationId, id, now: now(context), n: 1 }
+        await session.all(s.lockConversation, values)
         const [stored] = await session.all(s.lock, values)
         if (!stored) throw missing('message')
         await session.run(s.orphan, values)

@@ -12,13 +12,15 @@ const statements = perEngine((engine) => {
   type Expiring = typeof c | typeof s | typeof memories | typeof d | typeof o
   const due = (table: Expiring): SQL =>
     sql`${tenantIs(table.tenantId)} and ${table.expiresAt} <= ${bind(table.expiresAt, 'now')}`
-  const firstDue = (table: Expiring, keys: Parameters<typeof list>[0]): SQL =>
-    sql`(select ${list(keys)} from ${table} where ${due(table)} order by ${table.expiresAt} limit ${value('limit')})`
-  const drop = (table: typeof s | typeof memories): Statement<never> =>
+  // What another purge has in hand is left to it, instead of waited for; the rows are chosen once, before any goes.
+  const dropDue = (table: Expiring, keys: Parameters<typeof list>[0], match: SQL): Statement<never> =>
     engine.command(
-      () =>
-        sql`delete from ${table} where ${tenantIs(table.tenantId)} and ${table.id} in ${firstDue(table, { id: table.id })}`,
+      () => sql`with due as materialized (
+        select ${list(keys)} from ${table} where ${due(table)} order by ${table.expiresAt} limit ${value('limit')} ${engine.forClaim}
+      ) delete from ${table} where ${tenantIs(table.tenantId)} and ${match}`,
     )
+  const drop = (table: typeof s | typeof memories): Statement<never> =>
+    dropDue(table, { id: table.id }, sql`${table.id} in (select id from due)`)
   // A loose index scan: one step per tenant, whatever it holds.
   const tenants = (table: Expiring): SQL => sql`
     with recursive t(id) as (
@@ -41,14 +43,12 @@ const statements = perEngine((engine) => {
     ),
     sessions: drop(s),
     memories: drop(memories),
-    documents: engine.command(
-      () =>
-        sql`delete from ${d} where ${tenantIs(d.tenantId)} and (${d.namespace}, ${d.id}) in ${firstDue(d, { namespace: d.namespace, id: d.id })}`,
+    documents: dropDue(
+      d,
+      { namespace: d.namespace, id: d.id },
+      sql`(${d.namespace}, ${d.id}) in (select namespace, id from due)`,
     ),
-    operations: engine.command(
-      () =>
-        sql`delete from ${o} where ${tenantIs(o.tenantId)} and ${o.operationId} in ${firstDue(o, { id: o.operationId })}`,
-    ),
+    operations: dropDue(o, { id: o.operationId }, sql`${o.operationId} in (select operation_id from due)`),
     tenants: [c, s, memories, d, o].map((table) => engine.statement({ id: table.tenantId }, () => tenants(table))),
   }
 })

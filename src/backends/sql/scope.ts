@@ -2,7 +2,7 @@ import type { BackendScope, UnitScope } from '../../contract/backend.js'
 import type { SqlContext, SqlStoreContext } from './context.js'
 import { sqlConversations } from './conversations.js'
 import { sqlDocuments } from './documents.js'
-import type { SqlRunner, SqlSession } from './engine.js'
+import type { Appends, SqlRunner, SqlSession } from './engine.js'
 import { sqlMemories } from './memories.js'
 import { sqlMessages } from './messages.js'
 import { sqlOperations } from './operations.js'
@@ -37,6 +37,8 @@ export function sqlScope(
 /** A session that can put a savepoint around some work. */
 export interface SavepointSession extends SqlSession {
   savepoint<T>(work: () => Promise<T>): Promise<T>
+  /** Appends inside the unit. */
+  readonly appends?: Appends
 }
 
 /** The same inside a unit: every verb that writes is a savepoint of its own, so a refused one leaves nothing. */
@@ -49,6 +51,7 @@ export function sqlUnitScope(
   const runner: SqlRunner = {
     read: (work) => work(session),
     write: (work) => session.savepoint(() => work(session)),
+    ...(session.appends && { appends: session.appends }),
   }
   const scope = sqlScope(store, tenantId, runner, fts, true)
   const unit: UnitScope = {

@@ -2,7 +2,6 @@ import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { Plain } from '../../contract/backend.js'
 import { cursors } from '../../contract/cursor.js'
 import type { ReadOptions, SessionListOptions, SessionRepository, UpdateOptions } from '../../contract/repositories.js'
-import { ConflictError } from '../../errors.js'
 import type { NewSession, SessionPatch } from '../../model/inputs.js'
 import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
@@ -67,7 +66,7 @@ const statements = perEngine((engine) => {
     order by ${t.startedAt} ${sql.raw(backward ? 'asc' : 'desc')}, ${t.id} ${sql.raw(backward ? 'asc' : 'desc')} limit ${value('limit')}`
   const variants = new Map<string, ReturnType<typeof engine.statement<typeof selection>>>()
   return {
-    insert: engine.command(() => insertInto(engine, 'sessions', KEYS)),
+    insert: engine.command(() => sql`${insertInto(engine, 'sessions', KEYS)} on conflict (tenant_id, id) do nothing`),
     get: engine.statement(selection, () => get(false)),
     getAny: engine.statement(selection, () => get(true)),
     lock: engine.statement(selection, () => sql`${get(false)} ${engine.forUpdate}`),
@@ -126,11 +125,7 @@ export function sqlSessions(context: SqlContext): Plain<SessionRepository> {
       return runner.write(async (session) => {
         await ensureUser(context, session, made.userId)
         await giveWay(session, made.id)
-        try {
-          await session.run(s.insert, { ...made })
-        } catch (error) {
-          throw error instanceof ConflictError ? exists('session') : error
-        }
+        if ((await session.run(s.insert, { ...made })) === 0) throw exists('session')
         return made
       })
     },

@@ -44,9 +44,11 @@ const statements = perEngine((engine) => {
   return {
     claim: engine.statement(
       entry,
-      () => sql`update ${o} set lease_owner = ${value('owner')}, lease_until = ${bind(o.leaseUntil, 'until')}
-        where (follower, tenant_id, kind, scope, record_id) in
-          (select follower, tenant_id, kind, scope, record_id from ${o} where ${due} order by ${o.nextAttemptAt} limit ${value('limit')} ${engine.forUpdate})
+      // Chosen once, before any is taken.
+      () => sql`with due as materialized (
+          select follower, tenant_id, kind, scope, record_id from ${o} where ${due} order by ${o.nextAttemptAt} limit ${value('limit')} ${engine.forClaim}
+        ) update ${o} set lease_owner = ${value('owner')}, lease_until = ${bind(o.leaseUntil, 'until')}
+        where (follower, tenant_id, kind, scope, record_id) in (select follower, tenant_id, kind, scope, record_id from due)
         returning ${sql.raw('tenant_id, kind, scope, record_id, revision, attempts')}`,
     ),
     waiting: engine.statement(counted, () => sql`select 1 from ${o} where ${due} limit 1`),

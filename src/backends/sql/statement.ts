@@ -37,6 +37,8 @@ interface Slot {
 interface Cell {
   readonly key: string
   readonly decode: ((value: unknown) => unknown) | null
+  /** Whether a value of the type needs no decoding. */
+  readonly plain: boolean
   /** What a value that needs no decoding must be, whoever wrote it. */
   readonly type: string
   /** The same for a decoded one. */
@@ -91,11 +93,14 @@ function slotOf(param: unknown): Slot {
 }
 
 function cellOf([key, source]: [string, Selection[string]]): Cell {
-  if (!is(source, Column)) return { key, decode: (source as Computed<unknown>).decode, type: '', valid: anything }
+  if (!is(source, Column))
+    return { key, decode: (source as Computed<unknown>).decode, plain: false, type: '', valid: anything }
   const { dataType, mapFromDriverValue: own } = source
   const decode = own === Column.prototype.mapFromDriverValue ? null : own.bind(source)
+  // Drizzle gives these a decoder that changes nothing where the client has made the value already.
+  const plain = decode === null || dataType === 'number' || dataType === 'custom'
   const valid = dataType === 'json' ? (JSON_SHAPES[key] ?? isObject) : dataType === 'date' ? isInstant : anything
-  return { key, decode, type: dataType, valid }
+  return { key, decode, plain, type: dataType === 'custom' ? 'string' : dataType, valid }
 }
 
 function decodeRow<R>(cells: readonly Cell[], row: readonly unknown[]): R {
@@ -103,8 +108,7 @@ function decodeRow<R>(cells: readonly Cell[], row: readonly unknown[]): R {
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i] as Cell
     const value = row[i]
-    record[cell.key] =
-      value === null || (cell.decode === null && typeof value === cell.type) ? value : decodeCell(cell, value)
+    record[cell.key] = value === null || (cell.plain && typeof value === cell.type) ? value : decodeCell(cell, value)
   }
   return record as R
 }

@@ -55,7 +55,12 @@ export function whereOf(engine: SqlEngine, kind: SearchKind, filter: FilterSql):
   return sql.join([tenantIs(engine.tables[TABLE_OF[kind]].tenantId), ...filter.conditions], sql` and `)
 }
 
-function candidateStatement(engine: SqlEngine, kind: SearchKind, filter: FilterSql): Statement<Candidate> {
+function candidateStatement(
+  engine: SqlEngine,
+  kind: SearchKind,
+  filter: FilterSql,
+  terms: number,
+): Statement<Candidate> {
   const { conversations: c, messages: m } = engine.tables
   const table = engine.tables[TABLE_OF[kind]]
   const selection: Selection =
@@ -69,12 +74,13 @@ function candidateStatement(engine: SqlEngine, kind: SearchKind, filter: FilterS
           tags: c.tags,
         }
       : { seq: table.seq, searchText: table.searchText }
-  return shaped(engine, 'text', filter, selection, () =>
+  return shaped(engine, `text ${terms}`, filter, selection, () =>
     engine.textSearch({
       table: TABLE_OF[kind],
       selection,
       join: conversationOf(engine, kind),
       where: whereOf(engine, kind, filter),
+      terms,
     }),
   )
 }
@@ -153,14 +159,21 @@ export async function rankByText(
   if (terms.length === 0) return null
   const filter = filterSql(engine, kind, query.filter)
   const token = analyzer.tenantToken(tenantId)
-  const match = engine.conditions.match(token, terms)
-  const values = { ...filter.values, ...query.values, match, candidates: query.candidates }
-  const candidates = await session.all(candidateStatement(engine, kind, filter), values)
+  const table = TABLE_OF[kind]
+  const [all, frequencies] = await Promise.all([
+    total(context, session, table),
+    engine.termFrequencies(session, table, token, terms),
+  ])
+  if (frequencies.every((n) => n === 0)) return null
+  const statistics = { total: all, frequencies }
+  const match = engine.conditions.match(token, terms, statistics)
+  const values = { ...filter.values, ...query.values, ...match, candidates: query.candidates }
+  const candidates = await session.all(candidateStatement(engine, kind, filter, terms.length), values)
   if (candidates.length === 0) return null
   const near = kind === 'message' && query.neighbours
   const texts = new Map<number, RankedText>()
   const unfit = new Set<number>()
-  const labels = near || kind === 'message' ? labelsOf(context, candidates) : new Map<string, ReadonlySet<string>>()
+  const labels = kind === 'message' ? labelsOf(context, candidates) : new Map<string, ReadonlySet<string>>()
   const add = (row: Candidate) =>
     texts.set(row.seq, {
       seq: row.seq,
@@ -177,11 +190,6 @@ export async function rankByText(
       add(row)
       if (!row.fits) unfit.add(row.seq)
     }
-  }
-  const table = TABLE_OF[kind]
-  const statistics = {
-    total: await total(context, session, table),
-    frequencies: await engine.termFrequencies(session, table, token, terms),
   }
   const ranking = new Ranking(terms, statistics, [...texts.values()], near)
   return { ranking, scores: ranking.ranked().filter(({ seq }) => !unfit.has(seq)) }

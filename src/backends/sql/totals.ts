@@ -17,7 +17,7 @@ const totals = perEngine((engine) => {
       some: engine.statement(
         selection,
         () =>
-          sql`select count(*) from (select 1 from ${t} where ${tenantIs(t.tenantId)} limit ${sql.raw(String(COUNTED + 1))}) as some`,
+          sql`select count(*) from (select 1 from ${t} where ${tenantIs(t.tenantId)} limit ${sql.raw(String(COUNTED + 1))}) as counted`,
       ),
       all: engine.statement(selection, () => sql`select count(*) from ${t} where ${tenantIs(t.tenantId)}`),
     }

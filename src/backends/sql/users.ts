@@ -3,7 +3,6 @@ import type { Plain } from '../../contract/backend.js'
 import { cursors } from '../../contract/cursor.js'
 import type { Page, PageOptions } from '../../contract/page.js'
 import type { UpdateOptions, UserRepository } from '../../contract/repositories.js'
-import { ConflictError } from '../../errors.js'
 import type { NewUser, UserPatch } from '../../model/inputs.js'
 import { mergeJson } from '../../model/json.js'
 import { checkNames, pageWindow } from '../../model/page-options.js'
@@ -38,8 +37,7 @@ const statements = perEngine((engine) => {
   const one = sql`from ${users} where ${tenantIs(users.tenantId)} and ${users.id} = ${value('id')}`
   const listed = sql`select ${list(selection)} from ${users} where ${tenantIs(users.tenantId)}`
   return {
-    insert: engine.command(() => insertInto(engine, 'users', KEYS)),
-    ensure: engine.command(() => sql`${insertInto(engine, 'users', KEYS)} on conflict (tenant_id, id) do nothing`),
+    insert: engine.command(() => sql`${insertInto(engine, 'users', KEYS)} on conflict (tenant_id, id) do nothing`),
     get: engine.statement(selection, () => sql`select ${list(selection)} ${one}`),
     lock: engine.statement(selection, () => sql`select ${list(selection)} ${one} ${engine.forUpdate}`),
     update: engine.command(
@@ -76,10 +74,10 @@ const fresh = (context: SqlContext, id: string) => {
 
 /** Makes the user if absent: nobody has to create rows by hand. */
 export async function ensureUser(context: SqlContext, session: SqlSession, id: string): Promise<void> {
-  const { ensure, get } = statements(context.engine)
+  const { insert, get } = statements(context.engine)
   // Looking first spares the revision and the write that nearly always is not needed.
   if ((await session.all(get, { tenantId: context.tenantId, id })).length === 0)
-    await session.run(ensure, fresh(context, id))
+    await session.run(insert, fresh(context, id))
 }
 
 export function sqlUsers(context: SqlContext): Plain<UserRepository> {
@@ -96,11 +94,7 @@ export function sqlUsers(context: SqlContext): Plain<UserRepository> {
         updatedAt: checked.updatedAt ?? checked.createdAt ?? base.updatedAt,
       }
       return runner.write(async (session) => {
-        try {
-          await session.run(statements(engine).insert, user)
-        } catch (error) {
-          throw error instanceof ConflictError ? exists('user') : error
-        }
+        if ((await session.run(statements(engine).insert, user)) === 0) throw exists('user')
         return user as User
       })
     },

@@ -3,7 +3,6 @@ import { LRUCache } from 'lru-cache'
 import type { DistanceMetric } from '../../contract/embedder.js'
 import type { Filter } from '../../contract/filter.js'
 import type { Hit } from '../../contract/search.js'
-import { encodeVector } from '../../embeddings/vector.js'
 import type { SearchKind } from '../../model/records.js'
 import { documentColumns, memoryColumns, messageColumns } from './columns.js'
 import type { SqlContext } from './context.js'
@@ -153,7 +152,7 @@ export async function rankByVector(
     kind,
     scope: scopeId,
     part: partOf(context.tenantId, space.id, kind),
-    vector: encodeVector(query.vector),
+    vector: engine.vectors.encode(query.vector),
     bytes: query.vector.byteLength,
   }
   const smoothed = kind === 'message' && query.neighbours
@@ -240,7 +239,7 @@ async function around(
   const where = whereOf(engine, 'message', filter)
   const selection: Selection = {
     ...selectionOf(engine, 'message'),
-    d: { sql: engine.vectors.distance(space.metric, sql`e.vector`), decode: decodeDistance },
+    d: { sql: engine.vectors.distance(space.metric), decode: decodeDistance },
     fits: count(sql`case when ${where} then 1 else 0 end`),
   }
   const statement = shaped<Near>(
@@ -251,7 +250,7 @@ async function around(
     () => sql`select ${list(selection)} from ${engine.conditions.rows('windows', WINDOW)} as w
       ${engine.join} ${m} on ${m.tenantId} = ${sql.placeholder('tenantId')} and ${m.conversationId} = w.conversation_id and ${m.position} between w.low and w.high
       ${engine.join} ${c} on ${c.tenantId} = ${m.tenantId} and ${c.id} = ${m.conversationId}
-      ${engine.join} bruno_embeddings as e on e.tenant_id = ${m.tenantId} and e.space = ${sql.placeholder('space')} and e.kind = 'message'
+      ${engine.join} ${engine.vectors?.rows} on e.tenant_id = ${m.tenantId} and e.space = ${sql.placeholder('space')} and e.kind = 'message'
         and e.scope = ${m.conversationId} and e.record_id = ${m.id}`,
   )
   const windows = engine.conditions.encodeRows(windowsAround(near, REACH))

@@ -108,7 +108,7 @@ export const vectorStatements = perEngine((engine) => {
   const space = { id: s.id, provider: s.provider, model: s.model, dimensions: s.dimensions, metric: s.metric }
   const counted = { n: count(sql``) }
   const narrowed = (user: boolean, scope: boolean): SQL => sql`select count(*) from (select 1 from ${e}
-    where ${rangeOf(user, scope)} limit ${value('most')}) as some`
+    where ${rangeOf(user, scope)} limit ${value('most')}) as counted`
   const flags = [false, true]
   return {
     active: engine.statement(

@@ -51,21 +51,27 @@ export function partOf(tenantId: string, space: string, kind: SearchKind): numbe
 /** What a store knows of vectors: the space that its table holds, and who makes new ones. */
 export class SqlVectors {
   #space: OpenSpace | null = null
-  constructor(readonly settings: VectorSettings) {}
+  constructor(
+    readonly settings: VectorSettings,
+    /** Why the engine cannot compare vectors, and what to do; null where it can. */
+    readonly absent: string | null = null,
+  ) {}
 
   get embedder(): Embedder | null {
-    return this.settings.embedder
+    return this.absent === null ? this.settings.embedder : null
   }
   get space(): OpenSpace | null {
     return this.#space
   }
   /** Whether vectors can be stored and searched at all. */
   get enabled(): boolean {
+    if (this.absent !== null) return false
     return this.#space !== null || this.embedder !== null || this.settings.dimensions !== null
   }
 
   /** Takes up the recorded space, or records the one that is configured; refuses another one. */
   async open(store: SqlStoreContext, runner: SqlRunner): Promise<void> {
+    if (this.absent !== null) return
     const stored = await this.#stored(store, runner)
     const configured = await this.#configured()
     if (stored) {
@@ -157,7 +163,8 @@ export class SqlVectors {
   #unsupported(): UnsupportedError {
     return new UnsupportedError(
       'vectorSearch',
-      'this memory has no vectors: open it with an embeddingFunction, or with embeddingDimensions where the records bring their own',
+      this.absent ??
+        'this memory has no vectors: open it with an embeddingFunction, or with embeddingDimensions where the records bring their own',
     )
   }
 
@@ -243,7 +250,7 @@ export async function writeVectors(
     const values = { tenantId, space, scope, recordId, part, hash, vector: encodeVector(vector), now: at }
     await session.run(s[kind].forget, values)
     const [row] = await session.all(s[kind].write, values)
-    if (row) await store.engine.vectors?.index(session, { part, ...row, vector })
+    if (row) await store.engine.vectors?.index(session, { tenantId, part, ...row, vector })
   }
 }
 

@@ -2,6 +2,7 @@ import { CasingCache } from 'drizzle-orm/casing'
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import * as tables from '../../../schema/sqlite.js'
 import type { MetadataCondition, Scalar } from '../../contract/filter.js'
+import { INSERTED } from '../sql/columns.js'
 import { perEngine, type SearchedTable, type SqlConditions, type SqlEngine } from '../sql/engine.js'
 import { count, list, makeStatement, REVISION, value } from '../sql/statement.js'
 import { insertInto } from '../sql/write.js'
@@ -67,22 +68,9 @@ const conditions: SqlConditions = {
     return sql`(select ${sql.join(list, sql`, `)} from json_each(${value(name)}))`
   },
   encodeRows: (rows) => JSON.stringify(rows),
-  match: (token, terms) =>
-    terms.map(({ text, prefix }) => (prefix ? `"${token}${text}" *` : `"${token}${text}"`)).join(' OR '),
-}
-
-const INSERTED: { readonly [T in SearchedTable]: readonly string[] } = {
-  messages:
-    'tenantId conversationId id position parentId role type content parts name toolCallId status metadata searchText createdAt updatedAt version revision'.split(
-      ' ',
-    ),
-  memories:
-    'tenantId id userId conversationId type content source category tags confidence importance accessCount relatedIds metadata lastAccessedAt expiresAt searchText createdAt updatedAt version revision'.split(
-      ' ',
-    ),
-  documents: 'tenantId namespace id content metadata expiresAt searchText createdAt updatedAt version revision'.split(
-    ' ',
-  ),
+  match: (token, terms) => ({
+    match: terms.map(({ text, prefix }) => (prefix ? `"${token}${text}" *` : `"${token}${text}"`)).join(' OR '),
+  }),
 }
 
 const inserts = perEngine((engine) => {
@@ -130,6 +118,7 @@ export function sqliteEngine(): SqlEngine {
     revision: value(REVISION),
     join: sql`cross join`,
     forUpdate: sql``,
+    forClaim: sql``,
     statement: (selection, query) => makeStatement(() => query().toQuery(rendering), selection),
     command: (query) => makeStatement<never>(() => query().toQuery(rendering), null),
     conditions,

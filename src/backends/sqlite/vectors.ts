@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3'
 import { sql } from 'drizzle-orm/sql/sql'
 import { LRUCache } from 'lru-cache'
 import type { DistanceMetric } from '../../contract/embedder.js'
-import { decodeVector, signBits } from '../../embeddings/vector.js'
+import { decodeVector, encodeVector, signBits } from '../../embeddings/vector.js'
 import { type Look, type NearestSearch, perEngine, type SqlEngine, type VectorEngine } from '../sql/engine.js'
 import { list, type Statement, value } from '../sql/statement.js'
 import type { SqliteSession } from './session.js'
@@ -72,7 +72,8 @@ async function loadExtension(clients: readonly Database.Database[]): Promise<boo
 /** Vectors in SQLite: the table of embeddings searched itself, after a look over their sign bits where they are many. */
 export function sqliteVectors(engineOf: () => SqlEngine): VectorEngine {
   const rowsOf = ({ table }: NearestSearch) => engineOf().tables[table]
-  const distance: VectorEngine['distance'] = (metric, column) =>
+  const column = sql`e.vector`
+  const distance: VectorEngine['distance'] = (metric) =>
     // One damaged row must not fail a whole search: a vector of another length has no distance.
     sql`case when length(${column}) = ${value('bytes')} then ${sql.raw(FUNCTIONS[metric])}(${column}, ${value('vector')}) end`
   const joined = (search: NearestSearch) =>
@@ -80,10 +81,12 @@ export function sqliteVectors(engineOf: () => SqlEngine): VectorEngine {
       ${search.join ? sql`cross join ${search.join.table} on ${search.join.on}` : sql``}`
   const nearest = sql`order by d nulls last limit ${value('candidates')}`
   return {
+    rows: sql`bruno_embeddings as e`,
+    encode: encodeVector,
     distance,
     exact(search) {
       const { selection, where, range, plain, metric } = search
-      const d = distance(metric, sql`e.vector`)
+      const d = distance(metric)
       if (!plain)
         return sql`select ${list(selection)}, ${d} as d from bruno_embeddings as e ${joined(search)} where ${range} and ${where} ${nearest}`
       return sql`select ${list(selection)}, e.d as d from (select e.record_seq, ${d} as d from bruno_embeddings as e where ${range} ${nearest}) as e
@@ -98,12 +101,12 @@ export function sqliteVectors(engineOf: () => SqlEngine): VectorEngine {
           ${search.join ? sql`cross join ${search.join.table} on ${search.join.on}` : sql``} where b.part = ${value('part')} and ${where}`
       return sql`with first(seq) as materialized (select b.seq from bruno_embedding_bits as b ${filter}
           order by vec_distance_hamming(vec_bit(b.bits), vec_bit(${value('bits')})) limit ${value('first')})
-        select ${list(selection)}, ${distance(metric, sql`e.vector`)} as d from first cross join bruno_embeddings as e on e.seq = first.seq
+        select ${list(selection)}, ${distance(metric)} as d from first cross join bruno_embeddings as e on e.seq = first.seq
           ${joined(search)} where ${where} ${nearest}`
     },
     listed(search) {
       const { selection, where, metric, plain } = search
-      const d = distance(metric, sql`e.vector`)
+      const d = distance(metric)
       const looked = sql`${engineOf().conditions.rows('looked', { seq: 'integer' })} as first cross join bruno_embeddings as e on e.seq = first.seq`
       if (!plain)
         return sql`select ${list(selection)}, ${d} as d from ${looked} ${joined(search)} where ${where} ${nearest}`

@@ -361,4 +361,16 @@ END $$;`,
       `CREATE TRIGGER "bruno_documents_follow_delete" AFTER DELETE ON "bruno_documents" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "public"."bruno_documents_follow"();`,
     ],
   },
+  {
+    tag: '0005_rows',
+    when: 1795435355896,
+    hash: 'd85a92c8a05e778486779bc409fe37527ed9bb4bf9c976dab7c770b13654cca0',
+    statements: [
+      `-- Searches read their hits by row number. Behind the tenant, as every key is.
+CREATE UNIQUE INDEX "bruno_documents_seq" ON "bruno_documents" USING btree ("tenant_id","seq");`,
+      `CREATE UNIQUE INDEX "bruno_embeddings_seq" ON "bruno_embeddings" USING btree ("tenant_id","seq");`,
+      `CREATE UNIQUE INDEX "bruno_memories_seq" ON "bruno_memories" USING btree ("tenant_id","seq");`,
+      `CREATE UNIQUE INDEX "bruno_messages_seq" ON "bruno_messages" USING btree ("tenant_id","seq");`,
+    ],
+  },
 ]

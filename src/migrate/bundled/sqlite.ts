@@ -427,4 +427,13 @@ END;`,
 END;`,
     ],
   },
+  {
+    tag: '0005_rows',
+    when: 1795435356660,
+    hash: 'f5a3be23e11835f08e0ca2451980c1efdc92b3c8e61b74c1819c0d3d75924130',
+    statements: [
+      `-- The other engine gets an index over each table's row numbers, which are the primary key here: nothing changes.
+DELETE FROM "bruno_outbox" WHERE false;`,
+    ],
+  },
 ]

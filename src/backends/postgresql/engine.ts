@@ -1,0 +1,38 @@
+import { CasingCache } from 'drizzle-orm/casing'
+import { sql } from 'drizzle-orm/sql/sql'
+import * as tables from '../../../schema/postgresql.js'
+import type { SqlEngine, Tables, VectorEngine } from '../sql/engine.js'
+import { makeStatement } from '../sql/statement.js'
+import { conditions } from './conditions.js'
+import { insertRows } from './insert.js'
+import type { PostgresqlSession } from './session.js'
+import { termFrequencies, textSearch } from './text-search.js'
+
+// What Drizzle's own dialect hands to the same method; the dialect itself would load every query builder.
+const rendering = {
+  casing: new CasingCache(),
+  escapeName: (name: string) => `"${name.replace(/"/g, '""')}"`,
+  escapeParam: (index: number) => `$${index + 1}`,
+  escapeString: (text: string) => `'${text.replace(/'/g, "''")}'`,
+}
+
+export function postgresqlEngine(vectors?: (engine: () => SqlEngine) => VectorEngine): SqlEngine {
+  const engine: SqlEngine = {
+    tables: tables as unknown as Tables,
+    // Drawn by each row: others see them only when they are committed, and none is drawn before its row is locked.
+    revision: sql`nextval('bruno_revision')`,
+    join: sql`join`,
+    forUpdate: sql`for update`,
+    forClaim: sql`for update skip locked`,
+    statement: (selection, query) => makeStatement(() => query().toQuery(rendering), selection),
+    command: (query) => makeStatement<never>(() => query().toQuery(rendering), null),
+    conditions,
+    insert: (session, table, rows, path) => insertRows(engine, session as PostgresqlSession, table, rows, path),
+    // The index is a generated column, and the followers are told by triggers.
+    insertSelect: async (session, _table, statement, values) => session.run(statement, values),
+    textSearch: (search) => textSearch(engine, search),
+    termFrequencies: (session, table, token, terms) => termFrequencies(engine, session, table, token, terms),
+    ...(vectors && { vectors: vectors(() => engine) }),
+  }
+  return engine
+}

@@ -1,0 +1,167 @@
+import type postgres from 'postgres'
+import { ConnectionError, StorageError } from '../../errors.js'
+import type { Sql } from './connect.js'
+import { isLost, translateError, unknownOutcome } from './errors.js'
+
+type Query = postgres.PendingQuery<postgres.Row[]>
+/** `simple` is not in the client's types: without it a statement without values could not be prepared. */
+type Options = postgres.UnsafeQueryOptions & { readonly simple: boolean }
+export type Rows = readonly (readonly unknown[])[] & { readonly count: number }
+
+/** Runs statements of our own making; values as the server's text form. */
+export interface Channel {
+  query(text: string, values: readonly unknown[], prepare: boolean): Promise<Rows>
+  /** Statements that need no values and answer none. */
+  exec(text: string): Promise<void>
+}
+
+const lost = (): ConnectionError =>
+  new ConnectionError('the connection to PostgreSQL was lost: nothing of this unit was stored')
+
+/**
+ * One connection that transactions have to themselves. `begin` of postgres.js would go on with a transaction's
+ * statements on another connection after its own was lost, outside of any transaction.
+ */
+export class Lane {
+  readonly #sql: Sql
+  readonly #arrived: () => void
+  #ready = false
+  #current: Transaction | null = null
+
+  constructor(connect: (onclose: () => void) => { readonly sql: Sql; arrived(): void }) {
+    const { sql, arrived } = connect(() => this.#closed())
+    this.#sql = sql
+    this.#arrived = arrived
+  }
+
+  #closed(): void {
+    this.#ready = false
+    this.#current?.break(lost())
+    this.#current = null
+  }
+
+  /** Whether a transaction can begin without a connection being made first. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /**
+   * Begins a transaction. On a connection that is open its BEGIN goes with the first statement; on a new one it is
+   * waited for, for what follows a BEGIN that failed would be executed by itself.
+   */
+  async begin(settings: readonly string[]): Promise<Transaction> {
+    if (!this.#ready) await this.#connect()
+    const transaction = new Transaction(this.#sql, () => {
+      if (this.#current === transaction) this.#current = null
+    })
+    this.#current = transaction
+    transaction.start(settings)
+    return transaction
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      await this.#sql.unsafe('select 1', [], { prepare: false })
+    } catch (error) {
+      throw translateError(error)
+    }
+    this.#arrived()
+    this.#ready = true
+  }
+
+  async end(): Promise<void> {
+    await this.#sql.end({ timeout: 5 })
+  }
+}
+
+/** From BEGIN to its end; nothing reaches the connection afterwards. */
+export class Transaction implements Channel {
+  #broken: Error | null = null
+  #ended = false
+  readonly #pending = new Set<Query>()
+  /** Rejects when the connection is lost, whatever the unit is waiting for. */
+  readonly lost: Promise<never>
+  #lose: (error: Error) => void = () => {}
+
+  constructor(
+    readonly sql: Sql,
+    readonly leave: () => void,
+  ) {
+    this.lost = new Promise<never>((_, reject) => {
+      this.#lose = reject
+    })
+    this.lost.catch(() => undefined)
+  }
+
+  /** Sent at once, answered with what follows: the connection executes them in this order. */
+  start(settings: readonly string[]): void {
+    for (const text of ['begin', ...settings]) this.#send(text, [], { simple: true }).catch(() => undefined)
+  }
+
+  break(error: Error): void {
+    if (this.#ended) return
+    this.#broken ??= error
+    // One that was not sent yet would be sent on the next connection.
+    for (const query of this.#pending) if ((query as unknown as { state: unknown }).state === null) query.cancel()
+    this.#lose(error)
+  }
+
+  get broken(): Error | null {
+    return this.#broken
+  }
+
+  async #send(text: string, values: readonly unknown[], options: Options) {
+    if (this.#broken) throw this.#broken
+    if (this.#ended) throw new StorageError('the transaction has ended')
+    const query = this.sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], options) as unknown as Query
+    this.#pending.add(query)
+    try {
+      return (await query.values().execute()) as unknown as Rows & { readonly command: string }
+    } catch (error) {
+      if (isLost(error)) this.break(lost())
+      throw this.#broken ?? error
+    } finally {
+      this.#pending.delete(query)
+    }
+  }
+
+  async query(text: string, values: readonly unknown[], prepare: boolean): Promise<Rows> {
+    return this.#send(text, values, { prepare, simple: false })
+  }
+
+  async exec(text: string): Promise<void> {
+    await this.#send(text, [], { simple: true })
+  }
+
+  /** @throws ConnectionError whose outcome is unknown where the connection was lost before the answer. */
+  async commit(): Promise<void> {
+    if (this.#broken) throw this.#broken
+    let command: string
+    try {
+      command = (await this.#send('commit', [], { simple: true })).command
+    } catch (error) {
+      this.#end()
+      throw this.#broken ? unknownOutcome(error) : translateError(error)
+    }
+    this.#end()
+    // A COMMIT of a transaction in which a statement failed takes it back, and succeeds.
+    if (command !== 'COMMIT') throw new StorageError('a statement had failed before: nothing of this unit was stored')
+  }
+
+  async rollback(): Promise<void> {
+    if (!this.#broken) {
+      try {
+        await this.#send('rollback', [], { simple: true })
+      } catch {
+        // The connection is gone, and with it the transaction.
+      }
+    }
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.leave()
+  }
+}

@@ -1,0 +1,106 @@
+import * as v from 'valibot'
+import { ENCODINGS, type Encoding } from './context/tokens.js'
+import type { Tokenizer } from './contract/context.js'
+import type { EmbeddingFunction } from './contract/embedder.js'
+import type { PostgresqlOptions, SqliteOptions } from './contract/options.js'
+import type { Reranker } from './contract/search.js'
+import { MAX_DIMENSIONS } from './embeddings/vector.js'
+import { type ObjectSchema, whole } from './model/parse.js'
+import { DEFAULT_LIMITS, type Limits } from './options.js'
+
+/** Longer than a timer can be set for, and it would fire at once. */
+const MAX_TIMER = 2 ** 31 - 1
+const limits = v.strictObject(
+  Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, v.optional(whole(1))])) as {
+    [K in keyof Limits]: v.OptionalSchema<ReturnType<typeof whole>, undefined>
+  },
+)
+const functionOf = <T>() => v.custom<T>((value) => typeof value === 'function', 'must be a function')
+const isEmbeddingFunction = (value: unknown): value is EmbeddingFunction =>
+  typeof (value as EmbeddingFunction | null)?.embedDocuments === 'function' &&
+  typeof (value as EmbeddingFunction).embedQuery === 'function'
+const weight = v.pipe(v.number(), v.minValue(0), v.maxValue(1000))
+const common = {
+  tenancy: v.optional(v.picklist(['optional', 'required'])),
+  language: v.optional(v.string()),
+  embeddingFunction: v.optional(
+    v.custom<string | EmbeddingFunction>(
+      (value) => typeof value === 'string' || isEmbeddingFunction(value),
+      'must be a name, or an object with embedDocuments and embedQuery',
+    ),
+  ),
+  embeddingModel: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  embeddingDimensions: v.optional(whole(1, MAX_DIMENSIONS)),
+  distanceMetric: v.optional(v.picklist(['cosine', 'dot', 'euclidean'])),
+  embeddingTimeout: v.optional(whole(1, 2 ** 31 - 1)),
+  embeddingBatchSize: v.optional(whole(1, 10_000)),
+  embeddingApiKey: v.optional(v.string()),
+  embeddingBaseUrl: v.optional(v.string()),
+  searchWeights: v.optional(v.strictObject({ text: v.optional(weight), vector: v.optional(weight) })),
+  tokenizer: v.optional(
+    v.custom<Tokenizer | Encoding>(
+      (value) => ENCODINGS.includes(value as Encoding) || typeof (value as Tokenizer | null)?.count === 'function',
+      `must be ${ENCODINGS.join(' or ')}, or an object with a function count`,
+    ),
+  ),
+  reranker: v.optional(
+    v.custom<Reranker>(
+      (value) => typeof (value as Reranker | null)?.rerank === 'function',
+      'must be an object with a function rerank',
+    ),
+  ),
+  limits: v.optional(limits),
+  clock: v.optional(functionOf<() => number>()),
+  newId: v.optional(functionOf<() => string>()),
+}
+const sql = {
+  enableFts: v.optional(v.boolean()),
+  durability: v.optional(v.picklist(['power', 'process'])),
+  migrate: v.optional(v.picklist(['auto', 'check'])),
+  ...common,
+}
+const sqlite = v.strictObject({
+  databasePath: v.pipe(
+    v.string(),
+    v.check((path) => path !== '' && !path.includes('\0'), 'must be a file path or :memory:'),
+  ),
+  busyTimeout: v.optional(whole(0, MAX_TIMER)),
+  writeTimeout: v.optional(whole(1, MAX_TIMER)),
+  ...sql,
+})
+
+const postgresUrl = v.pipe(
+  v.string(),
+  v.check(
+    (url) => /^postgres(ql)?:\/\//.test(url),
+    'must be a URL such as postgres://user:password@host:5432/database',
+  ),
+)
+const postgresql = v.strictObject({
+  connectionString: postgresUrl,
+  poolSize: v.optional(whole(2, 1000)),
+  prepare: v.optional(v.boolean()),
+  connectTimeout: v.optional(whole(1, MAX_TIMER)),
+  acquireTimeout: v.optional(whole(1, MAX_TIMER)),
+  statementTimeout: v.optional(whole(0, 10 ** 9)),
+  idleInTransactionTimeout: v.optional(whole(0, 10 ** 9)),
+  ssl: v.optional(
+    v.custom<boolean | 'require' | 'verify-full' | object>(
+      (value) =>
+        ['boolean', 'object'].includes(typeof value) ? value !== null : value === 'require' || value === 'verify-full',
+      'must be true, false, require, verify-full or options of tls.connect',
+    ),
+  ),
+  applicationName: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(63))),
+  maintenanceConnectionString: v.optional(postgresUrl),
+  replicas: v.optional(v.array(postgresUrl)),
+  replicaWait: v.optional(whole(0, MAX_TIMER)),
+  rowLevelSecurity: v.optional(v.boolean()),
+  ...sql,
+})
+
+/** The options of each backend, as they are checked. */
+export const OPTIONS = {
+  sqlite: sqlite as unknown as ObjectSchema<SqliteOptions>,
+  postgresql: postgresql as unknown as ObjectSchema<PostgresqlOptions>,
+}
