@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createBackend, type Memory, type SearchMode } from '../src/index.js'
+import { startPostgresql } from '../test/ground/postgresql.js'
 import { bars } from './eval/picture.js'
 
 interface Turn {
@@ -112,15 +113,20 @@ function table(results: Readonly<Record<string, readonly Score[]>>): void {
 
 const conversations = JSON.parse(readFileSync(dataFile(), 'utf8')) as Conversation[]
 const folder = mkdtempSync(join(tmpdir(), 'bruno-memory-eval-'))
-const memory = createBackend('sqlite', { databasePath: join(folder, 'memory.db'), embeddingFunction: 'offline' })
+// `--postgresql`: on a server of its own, by text alone.
+const server = process.argv.includes('--postgresql') ? await startPostgresql({ own: true }) : null
+const modes: readonly SearchMode[] = server ? ['text'] : MODES
+const memory = server
+  ? createBackend('postgresql', { connectionString: server.url })
+  : createBackend('sqlite', { databasePath: join(folder, 'memory.db'), embeddingFunction: 'offline' })
 try {
   await fill(memory, conversations)
   const started = performance.now()
   await memory.settle({ deadline: 600_000 })
   const { messages } = await memory.statistics()
-  console.log(`${messages} messages, embedded in ${((performance.now() - started) / 1000).toFixed(1)} s\n`)
+  console.log(`${messages} messages, settled in ${((performance.now() - started) / 1000).toFixed(1)} s\n`)
   const results: Record<string, Score[]> = {}
-  for (const mode of MODES) results[mode] = await ask(memory, conversations, mode)
+  for (const mode of modes) results[mode] = await ask(memory, conversations, mode)
   table(results)
   const picture = join(here, '../build/eval.svg')
   mkdirSync(dirname(picture), { recursive: true })
@@ -129,10 +135,11 @@ try {
     (results[mode] as Score[])
       .filter((s) => i === 0 || CATEGORIES[s.category] === groups[i])
       .map((s) => s.recall[1] as number)
-  const series = MODES.map((mode) => ({ name: mode, values: groups.map((_, i) => mean(of(mode, i))) }))
+  const series = modes.map((mode) => ({ name: mode, values: groups.map((_, i) => mean(of(mode, i))) }))
   writeFileSync(picture, bars({ title: 'Evidence recall@10 by kind of question', groups, series }))
   console.log(`\npicture: ${relative(process.cwd(), picture)}`)
 } finally {
   await memory.close()
+  await server?.stop()
   rmSync(folder, { recursive: true, force: true })
 }

@@ -78,7 +78,7 @@ const postgresUrl = v.pipe(
 )
 const postgresql = v.strictObject({
   connectionString: postgresUrl,
-  poolSize: v.optional(whole(2, 1000)),
+  poolSize: v.optional(whole(1, 1000)),
   prepare: v.optional(v.boolean()),
   connectTimeout: v.optional(whole(1, MAX_TIMER)),
   acquireTimeout: v.optional(whole(1, MAX_TIMER)),

@@ -161,6 +161,8 @@ describe('a server of a test', () => {
     await named.stop()
     expect(await connectRedis(named.url).set('still', 'here')).toBe('OK')
     await expect(named.kill()).rejects.toThrow(/REDIS_URL/)
+    await expect(named.shutdown()).rejects.toThrow(/REDIS_URL/)
+    await expect(named.start()).rejects.toThrow(/REDIS_URL/)
     await expect(named.restart()).rejects.toThrow(/REDIS_URL/)
   })
 

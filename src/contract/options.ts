@@ -50,7 +50,7 @@ export interface CommonOptions extends EmbeddingOptions {
 export interface PostgresqlOptions extends CommonOptions {
   /** `postgres://user:password@host:5432/database`; of several hosts (`a:5432,b:5432`) the one that accepts writes. */
   readonly connectionString: string
-  /** Connections at most, default 10: half of them, rounded up, run single statements, the others units. At least 2. */
+  /** Connections at most, default 10: half of them, rounded up, run single statements, the others units; 1 does both. */
   readonly poolSize?: number | undefined
   /** False behind a pooler that gives each transaction another connection, such as PgBouncer. Default true. */
   readonly prepare?: boolean | undefined

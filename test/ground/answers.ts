@@ -19,10 +19,19 @@ export function answersHttp(port: number, path: string): Promise<boolean> {
 
 /** Whether a Redis PING is answered with PONG; a server that still loads its data says LOADING. */
 export function answersPing(port: number): Promise<boolean> {
+  return answersBytes(port, Buffer.from('PING\r\n'), /^\+PONG/)
+}
+
+/** Whether a PostgreSQL client that asks for TLS hears yes or no; needs no password and begins no session. */
+export function answersSslRequest(port: number): Promise<boolean> {
+  return answersBytes(port, Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]), /^[NS]/)
+}
+
+function answersBytes(port: number, request: Buffer, wanted: RegExp): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: LOOPBACK, port, timeout: PATIENCE_MS }, () => socket.write('PING\r\n'))
+    const socket = connect({ host: LOOPBACK, port, timeout: PATIENCE_MS }, () => socket.write(request))
     socket.once('data', (reply) => {
-      resolve(reply.toString('latin1').startsWith('+PONG'))
+      resolve(wanted.test(reply.toString('latin1')))
       socket.destroy()
     })
     socket.once('timeout', () => socket.destroy())

@@ -19,6 +19,8 @@ export function externalServer(engine: Engine, url: string): Server {
     },
     stop: async () => {},
     kill: () => Promise.reject(refuse('it cannot be killed')),
+    shutdown: () => Promise.reject(refuse('it cannot be shut down')),
+    start: () => Promise.reject(refuse('it cannot be started')),
     restart: () => Promise.reject(refuse('it cannot be restarted')),
     [Symbol.asyncDispose]: async () => {},
   }

@@ -5,7 +5,7 @@ import { startRedis } from './redis.js'
 import { type Server, type ServerName, type StartOptions, urlVariables } from './types.js'
 
 export { startChroma } from './chroma.js'
-export { startPostgresql } from './postgresql.js'
+export { ownPostgresql, startPostgresql } from './postgresql.js'
 export { startQdrant } from './qdrant.js'
 export { startRedis } from './redis.js'
 export { type Server, type ServerName, type StartOptions, urlVariables } from './types.js'

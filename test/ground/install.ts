@@ -36,7 +36,7 @@ async function install(): Promise<void> {
   if (await isCurrent()) return
   await withLock(GROUND, async () => {
     if (await isCurrent()) return
-    console.error('test ground: installing its packages (once, about 150 MB)')
+    console.error('test ground: installing its packages (once, about 180 MB)')
     await npmCi()
     await writeFile(STAMP, await fingerprint())
   })

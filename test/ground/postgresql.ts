@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { findInstalled } from './install.js'
 import { LOOPBACK } from './ports.js'
 import { startServer } from './server.js'
 import type { Command, Engine, Place, Server, StartOptions } from './types.js'
-import { reachable, unprivilegedUser } from './user.js'
+import { reachable, unprivilegedUser, writePrivately } from './user.js'
 
 const SUPERUSER = 'postgres'
 const passwords = new Map<string, string>()
@@ -20,7 +20,7 @@ const defaults = {
   max_connections: '200',
 }
 
-const engine: Engine = {
+export const postgresqlEngine: Engine = {
   name: 'postgresql',
   label: 'PostgreSQL',
   fix: 'Set POSTGRESQL_URL to a PostgreSQL server that runs already (compose.yaml starts one).',
@@ -37,16 +37,24 @@ const engine: Engine = {
 
 /** `settings` are PostgreSQL's own, such as `{ fsync: 'off' }`. */
 export function startPostgresql(options?: StartOptions): Promise<Server> {
-  return startServer(engine, options)
+  return startServer(postgresqlEngine, options)
 }
 
-const dataOf = (place: Place): string => join(place.folder, 'data')
+/**
+ * A server for one test alone, whatever POSTGRESQL_URL names: `kill` (kill -9) or `shutdown` (fast: clients are cut off) it
+ * under load and `start` it again on its port and folder; `restart` is the last two. `stop` ends it for good.
+ */
+export function ownPostgresql(settings: Place['settings'] = {}): Promise<Server> {
+  return startServer(postgresqlEngine, { own: true, settings })
+}
+
+export const dataOf = (place: Pick<Place, 'folder'>): string => join(place.folder, 'data')
 
 async function initialise(place: Place, run: (command: Command) => Promise<void>): Promise<void> {
   const password = randomBytes(12).toString('hex')
   passwords.set(place.folder, password)
   const passwordFile = join(place.folder, 'password')
-  await writeFile(passwordFile, password, { mode: 0o600 })
+  await writePrivately(passwordFile, password)
   await makeReachable(place)
   await run(await program(place, 'initdb', initdbArguments(dataOf(place), passwordFile)))
   await rm(passwordFile)
@@ -75,10 +83,9 @@ async function program(place: Place, name: 'initdb' | 'postgres', args: string[]
 }
 
 // Started by root from a private folder, such as a checkout in root's home, the server's user cannot reach the programs.
-async function makeReachable(place: Place): Promise<void> {
+export async function makeReachable(place: Place): Promise<void> {
   const user = await unprivilegedUser()
   if (user === undefined) return
-  await chown(join(place.folder, 'password'), user.uid, user.gid)
   const native = await installedFolder()
   if (await reachable(join(native, 'bin', 'postgres'), user)) return
   await mkdir(join(place.folder, 'native'))

@@ -1,5 +1,5 @@
 import { answersPing } from './answers.js'
-import { findRedis } from './find-redis.js'
+import { findProgram, libraryPath } from './find-program.js'
 import { LOOPBACK, listens } from './ports.js'
 import { startServer } from './server.js'
 import type { Command, Engine, Place, Server, StartOptions } from './types.js'
@@ -28,8 +28,8 @@ export function startRedis(options?: StartOptions): Promise<Server> {
 }
 
 async function command(place: Place): Promise<Command> {
-  const { program, libraries } = await findRedis()
+  const { program, root } = await findProgram('redis-server', ['redis-server', 'redis-tools'], 'usr/bin/redis-server')
   const settings = { ...defaults, ...place.settings, dir: place.folder, port: String(place.port), daemonize: 'no' }
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
-  return { program, args, ...(libraries === undefined ? {} : { env: { LD_LIBRARY_PATH: libraries } }) }
+  return { program, args, env: libraryPath(root) }
 }

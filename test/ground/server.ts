@@ -17,29 +17,37 @@ const ADDRESS_IN_USE = /address (already )?in use|EADDRINUSE|is not available|co
 export async function startServer(engine: Engine, options: StartOptions = {}): Promise<Server> {
   const url = process.env[urlVariables[engine.name]]
   if (url && options.own !== true) return externalServer(engine, url)
+  return startOwn(engine, options.settings)
+}
+
+/** Starts one server in a fresh folder, whatever the environment says. */
+export async function startOwn<Name extends string>(
+  engine: Engine<Name>,
+  settings: Place['settings'] = {},
+): Promise<Server<Name>> {
   try {
-    return await OwnServer.start(engine, options.settings ?? {})
+    return await OwnServer.start(engine, settings)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`${engine.label} could not be started: ${reason}\n${engine.fix}`, { cause: error })
   }
 }
 
-class OwnServer implements Server {
+class OwnServer<Name extends string> implements Server<Name> {
   readonly external = false
-  readonly #engine: Engine
+  readonly #engine: Engine<Name>
   readonly #keeper: Keeper
   #place: Place
   #run: Run | undefined
   #stopped = false
 
-  private constructor(engine: Engine, keeper: Keeper, place: Place) {
+  private constructor(engine: Engine<Name>, keeper: Keeper, place: Place) {
     this.#engine = engine
     this.#keeper = keeper
     this.#place = place
   }
 
-  static async start(engine: Engine, settings: Place['settings']): Promise<OwnServer> {
+  static async start<Name extends string>(engine: Engine<Name>, settings: Place['settings']): Promise<OwnServer<Name>> {
     const keeper = await keepFolder()
     const server = new OwnServer(engine, keeper, { folder: keeper.folder, port: await freePort(), settings })
     try {
@@ -52,7 +60,7 @@ class OwnServer implements Server {
     }
   }
 
-  get name() {
+  get name(): Name {
     return this.#engine.name
   }
 
@@ -88,10 +96,20 @@ class OwnServer implements Server {
     await this.#run?.end('SIGKILL', STOP_MS)
   }
 
-  async restart(): Promise<void> {
-    if (this.#stopped) throw new Error(`${this.#engine.label} has been stopped and its folder removed`)
+  async shutdown(): Promise<void> {
     await this.#run?.end(this.#engine.stopSignal, STOP_MS)
+  }
+
+  async start(): Promise<void> {
+    if (this.#stopped) throw new Error(`${this.#engine.label} has been stopped and its folder removed`)
+    if (this.#run?.exited === false) throw new Error(`${this.#engine.label} runs already`)
+    // Clients know the port: it is not given up, however long another program holds it.
     await this.#launch(async () => {})
+  }
+
+  async restart(): Promise<void> {
+    await this.shutdown()
+    await this.start()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

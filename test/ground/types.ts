@@ -15,8 +15,8 @@ export interface StartOptions {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-export interface Server extends AsyncDisposable {
-  readonly name: ServerName
+export interface Server<Name extends string = ServerName> extends AsyncDisposable {
+  readonly name: Name
   readonly url: string
   readonly port: number
   /** True where the environment variable named a server that is not ours: it cannot be killed or restarted. */
@@ -27,9 +27,13 @@ export interface Server extends AsyncDisposable {
   readonly folder: string
   /** Ends the server and removes its folder. Does nothing for an external server. */
   stop(): Promise<void>
-  /** SIGKILL; the folder stays, and `restart` brings the server back. */
+  /** SIGKILL; the folder stays, and `start` brings the server back. */
   kill(): Promise<void>
-  /** Starts the server again on its port and folder, after an orderly end if it still runs. */
+  /** An orderly end that waits for no client; the folder stays, and `start` brings the server back. */
+  shutdown(): Promise<void>
+  /** Starts a server that has been killed or shut down again, on its port and folder; throws while it runs. */
+  start(): Promise<void>
+  /** `start`, after a `shutdown` if the server still runs. */
   restart(): Promise<void>
 }
 
@@ -52,9 +56,9 @@ export interface Command {
   readonly user?: ServerUser
 }
 
-/** What differs between the four servers; everything else is in `server.ts`. */
-export interface Engine {
-  readonly name: ServerName
+/** What differs between the servers; everything else is in `server.ts`. */
+export interface Engine<Name extends string = ServerName> {
+  readonly name: Name
   readonly label: string
   /** How to come by this server where it cannot be started; ends the error's text. */
   readonly fix: string

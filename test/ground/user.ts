@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { chown, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ServerUser } from './types.js'
 
@@ -15,6 +15,13 @@ export async function unprivilegedUser(): Promise<ServerUser | undefined> {
     if (uid > 0 && gid >= 0) return { uid, gid }
   }
   throw new Error(`PostgreSQL does not run as root, and there is no user ${CANDIDATES.join(' or ')} to run it as`)
+}
+
+/** Writes a file that the user whom servers run as can read, and nobody else. */
+export async function writePrivately(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { mode: 0o600 })
+  const user = await unprivilegedUser()
+  if (user !== undefined) await chown(path, user.uid, user.gid)
 }
 
 /** Whether every folder on the way to `path` lets the user through. */

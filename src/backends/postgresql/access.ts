@@ -38,7 +38,7 @@ export function makeRunner(client: PostgresqlClient, engine: SqlEngine): SqlRunn
         one: (appending) => again(() => appendOne(engine, writing, appending)),
         several: (all) => again(() => appendSeveral(engine, writing, all)),
       },
-      client.settings.statements,
+      Math.max(1, client.settings.statements),
     ),
   }
 }

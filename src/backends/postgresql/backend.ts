@@ -86,7 +86,7 @@ export class PostgresqlBackend implements Backend {
     const analyzer = await createAnalyzer(this.capabilities.textSearch ? (this.settings.language ?? 'english') : null)
     await this.#migrate()
     const connection = this.#connection()
-    const statements = Math.ceil(poolSize / 2)
+    const statements = poolSize === 1 ? 0 : Math.ceil(poolSize / 2)
     const pool = { statements, transactions: poolSize - statements, acquireTimeout }
     const client = new PostgresqlClient(
       { ...pool, statementTimeout: connection.statementTimeout },

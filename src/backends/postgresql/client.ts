@@ -9,7 +9,7 @@ import { Slots } from './slots.js'
 const PIPELINE = 16
 
 export interface PoolSettings {
-  /** Connections for single statements. */
+  /** Connections for single statements; 0 where they share the only one with the transactions. */
   readonly statements: number
   /** Connections for transactions. */
   readonly transactions: number
@@ -25,8 +25,7 @@ export type Connect = (max: number, onclose?: () => void) => { readonly sql: Sql
  * gives a transaction a connection that others use too, whose writes are then acknowledged and rolled back.
  */
 export class PostgresqlClient {
-  readonly #sql: Sql
-  readonly #arrived: () => void
+  readonly #shared: { readonly sql: Sql; arrived(): void } | null
   readonly #lanes: Lane[]
   readonly #idle: Lane[]
   readonly #statementSlots: Slots
@@ -37,13 +36,11 @@ export class PostgresqlClient {
     connect: Connect,
   ) {
     const { statements, transactions, acquireTimeout } = settings
-    const made = connect(statements)
-    this.#sql = made.sql
-    this.#arrived = made.arrived
+    this.#shared = statements > 0 ? connect(statements) : null
     this.#lanes = Array.from({ length: transactions }, () => new Lane((onclose) => connect(1, onclose)))
     this.#idle = [...this.#lanes]
     const what = 'no connection to PostgreSQL became free'
-    this.#statementSlots = new Slots(statements * PIPELINE, acquireTimeout, what)
+    this.#statementSlots = new Slots(Math.max(1, statements * PIPELINE), acquireTimeout, what)
     this.#transactionSlots = new Slots(transactions, acquireTimeout, what)
   }
 
@@ -84,12 +81,24 @@ export class PostgresqlClient {
       }, wait)
     })
     try {
-      const query = this.#sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], options).values()
+      const shared = this.#shared
+      if (!shared) return await Promise.race([this.#onOnly(text, values, options), late])
+      const query = shared.sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], options).values()
       const rows = (await Promise.race([query, late])) as unknown as Rows
-      this.#arrived()
+      shared.arrived()
       return rows
     } finally {
       clearTimeout(timer)
+    }
+  }
+
+  /** A statement on the only connection, in its turn. */
+  async #onOnly(text: string, values: readonly unknown[], options: object): Promise<Rows> {
+    if (!this.#transactionSlots.take()) await this.#transactionSlots.acquire()
+    try {
+      return await (this.#lanes[0] as Lane).statement(text, values, options)
+    } finally {
+      this.#transactionSlots.release()
     }
   }
 
@@ -144,7 +153,7 @@ export class PostgresqlClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#sql.end({ timeout: 5 }), ...this.#lanes.map((lane) => lane.end())])
+    await Promise.all([this.#shared?.sql.end({ timeout: 5 }), ...this.#lanes.map((lane) => lane.end())])
   }
 }
 

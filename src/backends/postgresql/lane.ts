@@ -59,6 +59,12 @@ export class Lane {
     return transaction
   }
 
+  /** A statement that is a transaction by itself; nobody else may use the lane meanwhile. */
+  async statement(text: string, values: readonly unknown[], options: object): Promise<Rows> {
+    const query = this.#sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], options).values()
+    return (await query) as unknown as Rows
+  }
+
   async #connect(): Promise<void> {
     try {
       await this.#sql.unsafe('select 1', [], { prepare: false })

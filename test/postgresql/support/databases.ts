@@ -60,17 +60,22 @@ const EMPTY = `do $$ declare t text; begin
     execute 'delete from ' || t;
   end loop; end $$`
 
+/** Deletes every row of our tables. */
+export async function empty(url: string): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} })
+  try {
+    await sql.unsafe(EMPTY)
+  } finally {
+    await sql.end()
+  }
+}
+
 /** Empties the databases that were lent, which nobody uses any more. */
 export async function returnDatabases(): Promise<void> {
   await Promise.all(
     lent.splice(0).map(async (name) => {
-      const sql = postgres(urlOf(name), { max: 1, onnotice: () => {} })
-      try {
-        await sql.unsafe(EMPTY)
-        idle.push(name)
-      } finally {
-        await sql.end()
-      }
+      await empty(urlOf(name))
+      idle.push(name)
     }),
   )
 }
