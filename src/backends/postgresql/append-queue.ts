@@ -36,6 +36,7 @@ export class AppendQueue implements Appends {
   readonly #busy = new Map<string, Job[]>()
   #ready: Turn[] = []
   #flying = 0
+  #scheduled = false
 
   constructor(
     readonly sender: Sender,
@@ -51,8 +52,18 @@ export class AppendQueue implements Appends {
       else {
         this.#busy.set(conversation, [])
         this.#ready.push({ conversation, jobs: [job], appending: fast })
-        this.#pump()
+        this.#schedule()
       }
+    })
+  }
+
+  /** Calls that are made in one go are sent together. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.#pump()
     })
   }
 

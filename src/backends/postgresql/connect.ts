@@ -2,6 +2,7 @@ import { connect as connectSocket, type Socket } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type postgres from 'postgres'
 import { ConfigurationError, ConnectionError } from '../../errors.js'
+import { parseInstant } from './instants.js'
 
 export type Sql = postgres.Sql<Record<string, never>>
 
@@ -115,15 +116,6 @@ function sockets(settings: ConnectionSettings, hosts: readonly Host[]) {
       tries = 0
     },
   }
-}
-
-// `2026-01-31 12:00:00.123+00`: what JavaScript reads of it by itself differs for the first years.
-const INSTANT = /^(\d{4})-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)(?::?(\d\d))?$/
-function parseInstant(text: string): Date | string {
-  const parts = INSTANT.exec(text)
-  if (!parts) return text
-  const [, year, month, day, time, fraction = '', hours = '+00', minutes = '00'] = parts
-  return new Date(`${year}-${month}-${day}T${time}${fraction}${hours}:${minutes}`)
 }
 
 const asIs = (value: unknown): unknown => value

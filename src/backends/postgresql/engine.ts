@@ -1,5 +1,7 @@
 import { CasingCache } from 'drizzle-orm/casing'
-import { sql } from 'drizzle-orm/sql/sql'
+import { Column } from 'drizzle-orm/column'
+import { is } from 'drizzle-orm/entity'
+import { Param, Placeholder, type SQL, sql } from 'drizzle-orm/sql/sql'
 import * as tables from '../../../schema/postgresql.js'
 import type { SqlEngine, Tables, VectorEngine } from '../sql/engine.js'
 import { makeStatement } from '../sql/statement.js'
@@ -16,6 +18,32 @@ const rendering = {
   escapeString: (text: string) => `'${text.replace(/'/g, "''")}'`,
 }
 
+type Query = ReturnType<SQL['toQuery']>
+
+/** What a parameter is bound to: a value's name, and how it is encoded. */
+function identity(param: unknown): { readonly name: string; readonly encoder: unknown } | null {
+  if (is(param, Placeholder)) return { name: param.name, encoder: null }
+  if (!is(param, Param) || !is(param.value, Placeholder)) return null
+  // Columns of one type encode alike.
+  const { encoder } = param
+  return { name: param.value.name, encoder: is(encoder, Column) ? encoder.getSQLType() : encoder }
+}
+
+/** The same value bound once, however often it is named. */
+function bindOnce({ sql: text, params, ...rest }: Query): Query {
+  const kept: unknown[] = []
+  const known: { readonly name: string; readonly encoder: unknown; readonly at: number }[] = []
+  const places = params.map((param) => {
+    const same = identity(param)
+    const found = same && known.find((each) => each.name === same.name && each.encoder === same.encoder)
+    if (found) return found.at
+    kept.push(param)
+    if (same) known.push({ ...same, at: kept.length })
+    return kept.length
+  })
+  return { ...rest, sql: text.replace(/\$(\d+)/g, (_, n: string) => `$${places[Number(n) - 1]}`), params: kept }
+}
+
 export function postgresqlEngine(vectors?: (engine: () => SqlEngine) => VectorEngine): SqlEngine {
   const engine: SqlEngine = {
     tables: tables as unknown as Tables,
@@ -24,8 +52,8 @@ export function postgresqlEngine(vectors?: (engine: () => SqlEngine) => VectorEn
     join: sql`join`,
     forUpdate: sql`for update`,
     forClaim: sql`for update skip locked`,
-    statement: (selection, query) => makeStatement(() => query().toQuery(rendering), selection),
-    command: (query) => makeStatement<never>(() => query().toQuery(rendering), null),
+    statement: (selection, query) => makeStatement(() => bindOnce(query().toQuery(rendering)), selection),
+    command: (query) => makeStatement<never>(() => bindOnce(query().toQuery(rendering)), null),
     conditions,
     insert: (session, table, rows, path) => insertRows(engine, session as PostgresqlSession, table, rows, path),
     // The index is a generated column, and the followers are told by triggers.

@@ -20,9 +20,15 @@ const KEYS: { readonly [T in SearchedTable]: readonly string[] } = {
 export const columnsOf = (engine: SqlEngine, table: SearchedTable): Readonly<Record<string, AnySQLiteColumn>> =>
   engine.tables[table] as unknown as Record<string, AnySQLiteColumn>
 
-/** `unnest(…) as u(…)` over one array a column, bound by the column's key. */
-export function unnested(columns: Readonly<Record<string, AnySQLiteColumn>>, keys: readonly string[], tail: SQL): SQL {
+/** `unnest(…) as u(…)`, to be closed, over one array a column, bound by the column's key, and further ones of integers. */
+export function unnested(
+  columns: Readonly<Record<string, AnySQLiteColumn>>,
+  keys: readonly string[],
+  tail: SQL,
+  further: readonly string[] = [],
+): SQL {
   const arrays = keys.map((key) => sql`${value(key)}::${sql.raw(`${typeOf(columns[key] as AnySQLiteColumn)}[]`)}`)
+  arrays.push(...further.map((name) => sql`${value(name)}::bigint[]`))
   const names = keys.map((key) => bare(columns[key] as AnySQLiteColumn))
   return sql`unnest(${sql.join(arrays, sql`, `)}) ${tail} as u(${sql.join(names, sql`, `)}`
 }
