@@ -6,6 +6,7 @@ import { createMigrator, type MigrationProgress, type Migrator } from '../migrat
 import type { Plan } from '../migrate/plan.js'
 import type { OpenTarget } from '../migrate/target.js'
 import { type CliIo, line, printJson } from './io.js'
+import { isPostgresUrl } from './open.js'
 
 const actions = {
   up: 'apply what is pending, each migration in its own transaction (default)',
@@ -19,6 +20,8 @@ type Action = keyof typeof actions
 interface Options {
   readonly url?: string
   readonly json?: true
+  readonly rowLevelSecurity?: true
+  readonly grantTo?: string
 }
 
 const help = `
@@ -36,7 +39,8 @@ The journal (bruno_migrations) is that of \`npx drizzle-kit migrate\`: either co
 Examples:
   bruno-memory migrate --url sqlite:./memory.db
   bruno-memory migrate status --json
-  bruno-memory migrate sql --url postgres://localhost/app > pending.sql`
+  bruno-memory migrate sql --url postgres://localhost/app > pending.sql
+  bruno-memory migrate --url postgres://admin@localhost/app --row-level-security --grant-to app`
 
 export function register(program: Command, io: CliIo): void {
   program
@@ -46,18 +50,48 @@ export function register(program: Command, io: CliIo): void {
     .addArgument(new Argument('[action]', 'what to do').choices(Object.keys(actions)).default('up'))
     .option('--url <url>', 'the database')
     .option('--json', 'print one JSON document')
+    .option(
+      '--row-level-security',
+      'PostgreSQL: then install the policies that keep tenants apart in the server too (as a superuser; can be repeated)',
+    )
+    .option('--grant-to <role>', 'with --row-level-security: give the role of the application what it needs')
     .addHelpText('after', help)
     .action((action: Action, options: Options) => migrate(action, options, io))
 }
 
 async function migrate(action: Action, options: Options, io: CliIo): Promise<void> {
-  const { name, open, bundle } = database(options.url ?? io.env.BRUNO_MEMORY_URL ?? io.env.DATABASE_URL ?? '')
+  const url = options.url ?? io.env.BRUNO_MEMORY_URL ?? io.env.DATABASE_URL ?? ''
+  checkSecurityOptions(action, options, url)
+  const { name, open, bundle } = database(url)
   const { target, close } = await open(action === 'up')
   try {
     const migrator = createMigrator({ target, bundle: await bundle() })
-    io.setExitCode((await run[action](migrator, name, options.json ?? false, io)) ? 0 : 1)
+    // With the policies to come, their report is the one document that is printed.
+    const quiet = options.rowLevelSecurity && options.json
+    const ok = await run[action](migrator, name, options.json ?? false, quiet ? { ...io, stdout: io.stderr } : io)
+    io.setExitCode(ok ? 0 : 1)
   } finally {
     await close()
+  }
+  if (options.rowLevelSecurity) await secure(url, options, io)
+}
+
+function checkSecurityOptions(action: Action, options: Options, url: string): void {
+  if (options.grantTo !== undefined && !options.rowLevelSecurity)
+    throw new ConfigurationError('--grant-to goes with --row-level-security')
+  if (!options.rowLevelSecurity) return
+  if (action !== 'up') throw new ConfigurationError('--row-level-security goes with the action "up"')
+  if (!/^postgres(ql)?:\/\//.test(url)) throw new ConfigurationError('--row-level-security is for PostgreSQL')
+}
+
+async function secure(url: string, options: Options, io: CliIo): Promise<void> {
+  const { secureDatabase } = await import('../backends/postgresql/open.js')
+  const { tables } = await secureDatabase(url, options.grantTo)
+  if (options.json) printJson(io, { tables, grantedTo: options.grantTo ?? null })
+  else {
+    line(io.stdout, `policies on ${tables.join(', ')}`)
+    if (options.grantTo) line(io.stdout, `${options.grantTo} may read and write what its tenant owns`)
+    else line(io.stdout, 'give the role of the application its rights with --grant-to')
   }
 }
 
@@ -72,7 +106,7 @@ interface NamedDatabase {
 function database(url: string): NamedDatabase {
   if (url === '')
     throw new ConfigurationError('no database is named: pass --url sqlite:./memory.db, or set DATABASE_URL')
-  if (/^postgres(ql)?:\/\//.test(url)) {
+  if (isPostgresUrl(url)) {
     return {
       name: 'the PostgreSQL database',
       open: async () => (await import('../backends/postgresql/migration.js')).openMigrationTarget(url),

@@ -2,8 +2,8 @@ import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { VectorSettings } from '../../contract/embedder.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
-import type { PurgeOptions, SettleOptions, SettleReport } from '../../contract/statistics.js'
-import { createMigrator } from '../../migrate/migrator.js'
+import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../../contract/statistics.js'
+import { UnsupportedError } from '../../errors.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
 import { type Analyzer, Analyzers, createAnalyzer } from '../../search/analyzer.js'
@@ -15,13 +15,10 @@ import { sweepStore } from '../sql/purge.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { VectorSettler } from '../sql/settle.js'
 import { SqlVectors } from '../sql/vectors.js'
-import { makeRunner } from './access.js'
-import { PostgresqlClient } from './client.js'
-import { type ConnectionSettings, connector } from './connect.js'
+import { type Access, plainAccess, securedAccess } from './access.js'
 import { postgresqlEngine } from './engine.js'
 import { translateError } from './errors.js'
-import { type PostgresqlMigrationClient, postgresqlMigrationTarget } from './migration.js'
-import { PostgresqlSession } from './session.js'
+import { asking, type Connections, checkSecurity, findDurability, migrate, openConnections } from './open.js'
 import { indexMissing, postgresqlVectors, prepareVectors } from './vectors.js'
 
 /** The options with everything decided. */
@@ -33,18 +30,10 @@ export interface PostgresqlSettings extends PostgresqlOptions {
 }
 
 interface Open {
-  readonly client: PostgresqlClient
+  readonly connections: Connections
+  readonly access: Access
   readonly store: SqlStoreContext
-  readonly runner: SqlRunner
   readonly settler: Settler | null
-}
-
-const defaults = {
-  poolSize: 10,
-  acquireTimeout: 10_000,
-  connectTimeout: 10_000,
-  statementTimeout: 30_000,
-  idleInTransactionTimeout: 60_000,
 }
 
 /** The backend for many users: one server, as many processes as there are. */
@@ -65,87 +54,45 @@ export class PostgresqlBackend implements Backend {
     return this.#capabilities
   }
 
-  #connection(changes: Partial<ConnectionSettings> = {}): ConnectionSettings {
-    const { settings } = this
-    return {
-      connectionString: settings.connectionString,
-      applicationName: settings.applicationName ?? 'bruno-memory',
-      ssl: settings.ssl,
-      prepare: settings.prepare ?? true,
-      connectTimeout: settings.connectTimeout ?? defaults.connectTimeout,
-      statementTimeout: settings.statementTimeout ?? defaults.statementTimeout,
-      idleInTransactionTimeout: settings.idleInTransactionTimeout ?? defaults.idleInTransactionTimeout,
-      durability: settings.durability ?? 'power',
-      readWrite: true,
-      ...changes,
-    }
-  }
-
   async open(): Promise<void> {
-    const { newId, poolSize = defaults.poolSize, acquireTimeout = defaults.acquireTimeout } = this.settings
-    const analyzer = await createAnalyzer(this.capabilities.textSearch ? (this.settings.language ?? 'english') : null)
-    await this.#migrate()
-    const connection = this.#connection()
-    const statements = poolSize === 1 ? 0 : Math.ceil(poolSize / 2)
-    const pool = { statements, transactions: poolSize - statements, acquireTimeout }
-    const client = new PostgresqlClient(
-      { ...pool, statementTimeout: connection.statementTimeout },
-      await connector(connection),
-    )
+    const { settings } = this
+    const analyzer = await createAnalyzer(this.capabilities.textSearch ? (settings.language ?? 'english') : null)
+    await migrate(settings)
+    const connections = await openConnections(settings)
     try {
-      const store = this.#store(analyzer, await this.#findVectors(client))
-      const runner = makeRunner(client, store.engine)
-      await this.#findDurability(client)
-      await checkAnalyzer(store, runner)
-      await store.vectors.open(store, runner)
-      if (store.vectors.enabled) await indexMissing(store.engine, runner)
-      const settler = store.vectors.embedder ? new Settler(new VectorSettler(store, runner, newId())) : null
+      const absent = await this.#findVectors(connections)
+      await checkSecurity(settings, connections, settings.vectors.embedder !== null && absent === null)
+      const store = this.#store(analyzer, absent)
+      const { client } = connections
+      const access = (settings.rowLevelSecurity ? securedAccess : plainAccess)({ ...connections, engine: store.engine })
+      const { upkeep } = access
+      this.#capabilities = { ...this.#capabilities, durability: await findDurability(client) }
+      await checkAnalyzer(store, upkeep)
+      await store.vectors.open(store, upkeep)
+      if (store.vectors.enabled) await indexMissing(store.engine, upkeep)
+      const { embedder } = store.vectors
+      const settler = embedder ? new Settler(new VectorSettler(store, upkeep, settings.newId())) : null
       settler?.poke()
-      this.#open = { client, store, runner: settler ? poking(runner, settler) : runner, settler }
+      this.#open = { connections, access, store, settler }
     } catch (error) {
-      await client.close()
+      await connections.close()
       throw translateError(error)
-    }
-  }
-
-  async #migrate(): Promise<void> {
-    const { maintenanceConnectionString, connectionString, migrate } = this.settings
-    const once = { connectionString: maintenanceConnectionString ?? connectionString, prepare: true }
-    const connect = await connector(this.#connection({ ...once, statementTimeout: 0, idleInTransactionTimeout: 0 }))
-    const { sql } = connect(1)
-    try {
-      const bundle = await import('../../migrate/bundled/postgresql.js')
-      const target = postgresqlMigrationTarget(sql as unknown as PostgresqlMigrationClient)
-      const migrator = createMigrator({ target, bundle })
-      if (migrate === 'check') await migrator.check()
-      else await migrator.up()
-    } catch (error) {
-      throw translateError(error)
-    } finally {
-      await sql.end({ timeout: 5 })
     }
   }
 
   /** Why the server cannot compare vectors, where any are wanted; null where it can. */
-  async #findVectors(client: PostgresqlClient): Promise<string | null> {
+  async #findVectors({ client, maintenance }: Connections): Promise<string | null> {
     const { embedder, dimensions } = this.settings.vectors
     const wanted = embedder !== null || dimensions !== null
-    const channel = client.channel('read')
-    const absent = await prepareVectors(wanted, async (text) => {
-      try {
-        return await channel.query(text, [], false)
-      } catch (error) {
-        throw translateError(error)
-      }
-    })
+    const absent = await prepareVectors(wanted, asking(maintenance ?? client))
     this.#capabilities = { ...this.#capabilities, vectorSearch: wanted && absent === null }
     return absent
   }
 
   #store(analyzer: Analyzer, absent: string | null): SqlStoreContext {
-    const { clock, newId, limits, reranker = null, weights, vectors } = this.settings
+    const { clock, newId, limits, reranker = null, weights, vectors, rowLevelSecurity = false } = this.settings
     return {
-      engine: postgresqlEngine(absent === null ? postgresqlVectors : undefined),
+      engine: postgresqlEngine({ vectors: absent === null ? postgresqlVectors : null, secured: rowLevelSecurity }),
       analyzer,
       analyzers: new Analyzers(analyzer),
       vectors: new SqlVectors(vectors, absent),
@@ -157,44 +104,40 @@ export class PostgresqlBackend implements Backend {
     }
   }
 
-  /** What the server really does with a commit. */
-  async #findDurability(client: PostgresqlClient): Promise<void> {
-    const text = "select current_setting('fsync'), current_setting('synchronous_commit')"
-    const [row] = await client.channel('read').query(text, [], false)
-    const power = row?.[0] === 'on' && row[1] !== 'off'
-    this.#capabilities = { ...this.#capabilities, durability: power ? 'power' : 'process' }
-  }
-
   get #opened(): Open {
     if (!this.#open) throw new Error('the backend is not open')
     return this.#open
   }
 
   scope(tenantId: string): BackendScope {
-    const { store, runner } = this.#opened
+    const { store, access, settler } = this.#opened
     let scope = this.#scopes.get(tenantId)
     if (!scope) {
       // One tenant a request: the map must not grow with the tenants of a long life.
       if (this.#scopes.size >= 1000) this.#scopes.clear()
-      scope = sqlScope(store, tenantId, runner, this.capabilities.textSearch)
+      const runner = access.runner(tenantId)
+      scope = sqlScope(store, tenantId, settler ? poking(runner, settler) : runner, this.capabilities.textSearch)
       this.#scopes.set(tenantId, scope)
     }
     return scope
   }
 
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
-    const { client, store, settler } = this.#opened
-    const result = client.transaction((transaction) =>
-      work(
-        sqlUnitScope(store, tenantId, new PostgresqlSession(transaction, store.engine), this.capabilities.textSearch),
-      ),
+    const { access, store, settler } = this.#opened
+    const result = access.unit(tenantId, (session) =>
+      work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch)),
     )
     return settler ? result.finally(() => settler.poke()) : result
   }
 
-  async sweep(options: PurgeOptions) {
-    const { store, runner } = this.#opened
-    return sweepStore(store, runner, options)
+  async sweep(options: PurgeOptions): Promise<PurgeReport> {
+    const { store, access, connections } = this.#opened
+    if (this.settings.rowLevelSecurity && !connections.maintenance)
+      throw new UnsupportedError(
+        'sweep',
+        'under rowLevelSecurity a sweep over all tenants needs maintenanceConnectionString',
+      )
+    return sweepStore(store, access.upkeep, options)
   }
 
   async settle(options: SettleOptions): Promise<SettleReport> {
@@ -203,8 +146,7 @@ export class PostgresqlBackend implements Backend {
   }
 
   async ping(): Promise<boolean> {
-    const rows = await this.#opened.client.channel('read').query('select 1', [], false)
-    return rows.length === 1
+    return (await this.#opened.connections.client.ask('select 1')) !== undefined
   }
 
   async close(): Promise<void> {
@@ -213,13 +155,13 @@ export class PostgresqlBackend implements Backend {
     this.#scopes.clear()
     await open?.settler?.stop()
     await this.settings.vectors.embedder?.close()
-    await open?.client.close()
+    await open?.connections.close()
   }
 }
 
 /** Each write may have left vectors to be made. */
 const poking = (runner: SqlRunner, settler: Settler): SqlRunner => ({
-  read: runner.read,
+  ...runner,
   write: (work) => runner.write(work).finally(() => settler.poke()),
   ...(runner.appends && {
     appends: { submit: (...args) => (runner.appends as Appends).submit(...args).finally(() => settler.poke()) },

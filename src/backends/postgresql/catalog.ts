@@ -1,5 +1,6 @@
 import { journalTable } from '../../migrate/bundle.js'
 import type { Catalog } from '../../migrate/catalog.js'
+import { SEARCH_FUNCTIONS } from './row-level-security.js'
 
 /** One object and its description; the description never names the schema. */
 interface Row {
@@ -73,7 +74,8 @@ const functions = `
   SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS object,
     pg_get_functiondef(p.oid) AS description
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-  WHERE n.nspname = current_schema() AND left(p.proname, 6) = 'bruno_' AND p.prokind = 'f'`
+  WHERE n.nspname = current_schema() AND left(p.proname, 6) = 'bruno_' AND p.prokind = 'f'
+    AND p.proname NOT IN (${SEARCH_FUNCTIONS.map((name) => `'${name}'`).join(', ')})`
 
 const catalogSql = [tables, sequences, columns, constraints, indexes, triggers, functions].join('\n  UNION ALL')
 

@@ -1,7 +1,7 @@
 import type postgres from 'postgres'
 import { TimeoutError } from '../../errors.js'
 import type { Sql } from './connect.js'
-import { isLost, unknownOutcome } from './errors.js'
+import { isLost, translateError, unknownOutcome } from './errors.js'
 import { type Channel, Lane, type Rows, type Transaction } from './lane.js'
 import { Slots } from './slots.js'
 
@@ -51,6 +51,15 @@ export class PostgresqlClient {
       exec: async (text) => {
         await this.#statement(kind, text, [], { simple: true })
       },
+    }
+  }
+
+  /** The one value that a query without values answers. */
+  async ask(text: string): Promise<unknown> {
+    try {
+      return (await this.#statement('read', text, [], { simple: true }))[0]?.[0]
+    } catch (error) {
+      throw translateError(error)
     }
   }
 

@@ -8,7 +8,7 @@ import { makeStatement } from '../sql/statement.js'
 import { conditions } from './conditions.js'
 import { insertRows } from './insert.js'
 import type { PostgresqlSession } from './session.js'
-import { termFrequencies, textSearch } from './text-search.js'
+import { securedTextSearch, termFrequencies, textSearch } from './text-search.js'
 
 // What Drizzle's own dialect hands to the same method; the dialect itself would load every query builder.
 const rendering = {
@@ -44,7 +44,16 @@ function bindOnce({ sql: text, params, ...rest }: Query): Query {
   return { ...rest, sql: text.replace(/\$(\d+)/g, (_, n: string) => `$${places[Number(n) - 1]}`), params: kept }
 }
 
-export function postgresqlEngine(vectors?: (engine: () => SqlEngine) => VectorEngine): SqlEngine {
+export interface EngineOptions {
+  readonly vectors: ((engine: () => SqlEngine) => VectorEngine) | null
+  /** Whether the tables have policies. */
+  readonly secured: boolean
+}
+
+/** How many rows the search functions find at first, for each candidate; then all of them. */
+const DEPTH = 10
+
+export function postgresqlEngine({ vectors, secured }: EngineOptions): SqlEngine {
   const engine: SqlEngine = {
     tables: tables as unknown as Tables,
     // Drawn by each row: others see them only when they are committed, and none is drawn before its row is locked.
@@ -58,8 +67,9 @@ export function postgresqlEngine(vectors?: (engine: () => SqlEngine) => VectorEn
     insert: (session, table, rows, path) => insertRows(engine, session as PostgresqlSession, table, rows, path),
     // The index is a generated column, and the followers are told by triggers.
     insertSelect: async (session, _table, statement, values) => session.run(statement, values),
-    textSearch: (search) => textSearch(engine, search),
-    termFrequencies: (session, table, token, terms) => termFrequencies(engine, session, table, token, terms),
+    textSearch: (search) => (secured ? securedTextSearch : textSearch)(engine, search),
+    ...(secured && { depths: (candidates: number) => [candidates * DEPTH, Number.MAX_SAFE_INTEGER] }),
+    termFrequencies: (session, table, token, terms) => termFrequencies(engine, session, table, token, terms, secured),
     ...(vectors && { vectors: vectors(() => engine) }),
   }
   return engine

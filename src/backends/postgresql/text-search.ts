@@ -16,7 +16,11 @@ function term(token: string, { text, prefix }: QueryTerm): string {
 const worth = (total: number, n: number): number => Math.log(1 + (Math.max(total, n) - n + 0.5) / (n + 0.5))
 
 export function matchValues(token: string, terms: readonly QueryTerm[], statistics: TermStatistics): Values {
-  const values: Record<string, unknown> = { match: terms.map((each) => term(token, each)).join(' | ') }
+  const values: Record<string, unknown> = {
+    match: terms.map((each) => term(token, each)).join(' | '),
+    terms: arrayOf(terms.map((each) => term(token, each))),
+    worths: arrayOf(statistics.frequencies.map((n) => worth(statistics.total, n))),
+  }
   terms.forEach((each, i) => {
     values[`term${i}`] = term(token, each)
     values[`worth${i}`] = worth(statistics.total, statistics.frequencies[i] ?? 0)
@@ -46,6 +50,21 @@ export function textSearch(engine: SqlEngine, { table, selection, join, where, t
     order by (${sql.join(parts, sql` + `)}) / ${length} desc, ${rows.seq} limit ${value('candidates')}`
 }
 
+/**
+ * The same under row-level security, by a function that finds and ranks the tenant's rows: \`depth\` of them, of which
+ * the conditions then leave some.
+ */
+export function securedTextSearch(engine: SqlEngine, { table, selection, join, where }: TextSearch): SQL {
+  const rows = engine.tables[table]
+  const conversation = table === 'documents' ? sql`null` : sql`${value('conversationId')}::text`
+  return sql`select ${list(selection)}
+    from bruno_search_rows(${nameOf(table)}, ${value('terms')}::tsquery[], ${value('worths')}::float8[], ${conversation}, ${value('depth')}::bigint)
+      with ordinality as found(seq, n)
+    join ${rows} on ${rows.tenantId} = ${value('tenantId')} and ${rows.seq} = found.seq
+    ${join ? sql`join ${join.table} on ${join.on}` : sql``} where ${where} order by found.n limit ${value('candidates')}`
+}
+const nameOf = (table: SearchedTable): SQL => sql.raw(`'bruno_${table}'`)
+
 /** Up to here the rows of a term are counted at each search. */
 const COUNTED = 1000
 /** Milliseconds for which a larger count is taken as it was. */
@@ -58,9 +77,13 @@ const frequencies = perEngine((engine) => {
       sql`(select 1 from ${engine.tables[table]} where ${vectorOf(engine, table)} @@ q.term ${bound}) as found`
     const counts = (bound: SQL): SQL =>
       sql`select (select count(*) from ${matching(bound)}) from unnest(${value('terms')}::tsquery[]) with ordinality as q(term, n) order by q.n`
+    const secured = (bound: number) =>
+      sql`select n from bruno_search_counts(${nameOf(table)}, ${value('terms')}::tsquery[], ${sql.raw(String(bound))}) as n`
     return {
       some: engine.statement(selection, () => counts(sql`limit ${sql.raw(String(COUNTED + 1))}`)),
       all: engine.statement(selection, () => counts(sql``)),
+      securedSome: engine.statement(selection, () => secured(COUNTED + 1)),
+      securedAll: engine.statement(selection, () => secured(Number.MAX_SAFE_INTEGER)),
     }
   }
   return {
@@ -76,6 +99,7 @@ export async function termFrequencies(
   table: SearchedTable,
   token: string,
   terms: readonly QueryTerm[],
+  secured = false,
 ): Promise<number[]> {
   const { statements, known } = frequencies(engine)
   const at = performance.now()
@@ -88,7 +112,9 @@ export async function termFrequencies(
   const ask = async (which: readonly number[], exact: boolean) => {
     if (which.length === 0) return
     const asked = arrayOf(which.map((i) => term(token, terms[i] as QueryTerm)))
-    const rows = await session.all(statements[table][exact ? 'all' : 'some'], { terms: asked })
+    const of = statements[table]
+    const statement = secured ? (exact ? of.securedAll : of.securedSome) : exact ? of.all : of.some
+    const rows = await session.all(statement, { terms: asked })
     which.forEach((i, at) => {
       found[i] = rows[at]?.n ?? 0
     })

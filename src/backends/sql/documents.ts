@@ -3,6 +3,7 @@ import type { Plain } from '../../contract/backend.js'
 import { cursors } from '../../contract/cursor.js'
 import type { PageOptions } from '../../contract/page.js'
 import type { DocumentRepository, ReadOptions } from '../../contract/repositories.js'
+import { ConflictError } from '../../errors.js'
 import type { CheckedDocument } from '../../model/check.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
@@ -115,6 +116,17 @@ async function upsert(
   return batch.map((made) => toDocument(stored.get(made) ?? made))
 }
 
+/** Somebody else may add a document between the look for it and its insertion: then it is there to be replaced. */
+async function replacing<T>(work: () => Promise<T>): Promise<T> {
+  for (let left = 3; ; left--) {
+    try {
+      return await work()
+    } catch (error) {
+      if (left === 0 || !(error instanceof ConflictError) || error.retryable) throw error
+    }
+  }
+}
+
 export function sqlDocuments(context: SqlContext): Plain<DocumentRepository> {
   const { runner, tenantId, engine, checks } = context
   const s = statements(engine)
@@ -128,14 +140,8 @@ export function sqlDocuments(context: SqlContext): Plain<DocumentRepository> {
       )
       if (batch.length === 0) return []
       const dated = new Set(batch.filter(([document]) => document.createdAt !== undefined).map(([, made]) => made))
-      return runner.write((session) =>
-        upsert(
-          context,
-          session,
-          batch.map(([, made]) => made),
-          dated,
-        ),
-      )
+      const drafts = batch.map(([, made]) => made)
+      return replacing(() => runner.write((session) => upsert(context, session, drafts, dated)))
     },
     async get(namespace: string, id: string, options: ReadOptions = {}) {
       checkId(namespace, 'namespace')

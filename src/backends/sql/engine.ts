@@ -21,6 +21,8 @@ export interface SqlSession {
 /** Where a repository's work runs: on the store, or inside a unit. */
 export interface SqlRunner {
   read<T>(work: (session: SqlSession) => Promise<T>): Promise<T>
+  /** Reads what is committed now, where `read` may be a little behind of what others wrote. */
+  readonly current?: <T>(work: (session: SqlSession) => Promise<T>) => Promise<T>
   /** All or nothing. The work may be run more than once: it must not keep anything from an earlier run. */
   write<T>(work: (session: SqlSession) => Promise<T>): Promise<T>
   /** Absent where it would save nothing. */
@@ -69,6 +71,8 @@ export interface SqlEngine {
   readonly conditions: SqlConditions
   /** Rows of a table whose text matches, about the best first, `candidates` of them, after the conditions. */
   textSearch(search: TextSearch): SQL
+  /** How many rows `textSearch` looks at, in turn, until enough of them meet the conditions; bound as `depth`. */
+  depths?(candidates: number): readonly number[]
   /** In how many of the tenant's rows each term occurs. */
   termFrequencies(
     session: SqlSession,

@@ -87,6 +87,8 @@ const statements = perEngine((engine) => {
 export function sqlSessions(context: SqlContext): Plain<SessionRepository> {
   const { runner, tenantId, engine, checks } = context
   const s = statements(engine)
+  // Another process must see at once that a session ended.
+  const read = runner.current ?? runner.read
   const change = (id: string, work: (stored: Session, at: Date) => Session | null): Promise<Session> =>
     runner.write(async (session) => {
       const at = now(context)
@@ -133,9 +135,7 @@ export function sqlSessions(context: SqlContext): Plain<SessionRepository> {
       checkId(id, 'id')
       checkNames(options, ['includeExpired'])
       const statement = checkFlag(options.includeExpired, 'includeExpired') ? s.getAny : s.get
-      return runner.read(
-        async (session) => (await session.all(statement, { tenantId, id, now: now(context) }))[0] ?? null,
-      )
+      return read(async (session) => (await session.all(statement, { tenantId, id, now: now(context) }))[0] ?? null)
     },
     async update(id: string, patch: SessionPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
@@ -178,7 +178,7 @@ export function sqlSessions(context: SqlContext): Plain<SessionRepository> {
       checkId(userId, 'userId')
       const statement = s.list(true, true, false, false, false)
       const values = { tenantId, userId, now: now(context), limit: 1 }
-      return runner.read(async (session) => (await session.all(statement, values))[0] ?? null)
+      return read(async (session) => (await session.all(statement, values))[0] ?? null)
     },
     async list(options: SessionListOptions = {}) {
       checkNames(options, ['before', 'after', 'limit', 'userId', 'active', 'includeExpired'])
@@ -191,7 +191,7 @@ export function sqlSessions(context: SqlContext): Plain<SessionRepository> {
       const [at, from] = window.cursor === null ? [0, ''] : codec.decode(window.cursor, window.field)
       const statement = s.list(userId !== undefined, active, expired, window.cursor !== null, window.backward)
       const values = { tenantId, userId, at: new Date(at), from, now: now(context), limit: window.limit + 1 }
-      return runner.read(async (session) =>
+      return read(async (session) =>
         toPage<Session>(await session.all(statement, values), window, (row) =>
           codec.encode(row.startedAt.getTime(), row.id),
         ),

@@ -168,7 +168,12 @@ export async function rankByText(
   const statistics = { total: all, frequencies }
   const match = engine.conditions.match(token, terms, statistics)
   const values = { ...filter.values, ...query.values, ...match, candidates: query.candidates }
-  const candidates = await session.all(candidateStatement(engine, kind, filter, terms.length), values)
+  const statement = candidateStatement(engine, kind, filter, terms.length)
+  let candidates: Candidate[] = []
+  for (const depth of engine.depths?.(query.candidates) ?? [0]) {
+    candidates = await session.all(statement, { ...values, depth })
+    if (candidates.length >= query.candidates) break
+  }
   if (candidates.length === 0) return null
   const near = kind === 'message' && query.neighbours
   const texts = new Map<number, RankedText>()

@@ -1,0 +1,133 @@
+import type { PostgresqlOptions } from '../../contract/options.js'
+import { ConfigurationError } from '../../errors.js'
+import { createMigrator } from '../../migrate/migrator.js'
+import { PostgresqlClient } from './client.js'
+import { type ConnectionSettings, connector } from './connect.js'
+import { translateError } from './errors.js'
+import { type PostgresqlMigrationClient, postgresqlMigrationTarget } from './migration.js'
+import { Replicas } from './replicas.js'
+import { checkRowLevelSecurity, installRowLevelSecurity } from './row-level-security.js'
+
+const defaults = {
+  poolSize: 10,
+  acquireTimeout: 10_000,
+  connectTimeout: 10_000,
+  statementTimeout: 30_000,
+  idleInTransactionTimeout: 60_000,
+  replicaWait: 50,
+}
+
+/** The connections of a store. */
+export interface Connections {
+  readonly client: PostgresqlClient
+  readonly maintenance: PostgresqlClient | null
+  readonly replicas: Replicas | null
+  close(): Promise<void>
+}
+
+function connectionOf(options: PostgresqlOptions, changes: Partial<ConnectionSettings> = {}): ConnectionSettings {
+  return {
+    connectionString: options.connectionString,
+    applicationName: options.applicationName ?? 'bruno-memory',
+    ssl: options.ssl,
+    prepare: options.prepare ?? true,
+    connectTimeout: options.connectTimeout ?? defaults.connectTimeout,
+    statementTimeout: options.statementTimeout ?? defaults.statementTimeout,
+    idleInTransactionTimeout: options.idleInTransactionTimeout ?? defaults.idleInTransactionTimeout,
+    durability: options.durability ?? 'power',
+    readWrite: true,
+    ...changes,
+  }
+}
+
+async function clientOf(options: PostgresqlOptions, size: number, changes: Partial<ConnectionSettings> = {}) {
+  const connection = connectionOf(options, changes)
+  // Under row-level security every statement is in a transaction; on one connection everything has its turn.
+  const statements = size === 1 ? 0 : options.rowLevelSecurity ? 1 : Math.ceil(size / 2)
+  const { acquireTimeout = defaults.acquireTimeout } = options
+  const pool = { statements, transactions: size - statements, acquireTimeout }
+  return new PostgresqlClient({ ...pool, statementTimeout: connection.statementTimeout }, await connector(connection))
+}
+
+export async function openConnections(options: PostgresqlOptions): Promise<Connections> {
+  const { poolSize = defaults.poolSize, maintenanceConnectionString, replicas = [] } = options
+  const client = await clientOf(options, poolSize)
+  const maintenance =
+    maintenanceConnectionString === undefined
+      ? null
+      : await clientOf({ ...options, rowLevelSecurity: false }, 2, { connectionString: maintenanceConnectionString })
+  const followers = await Promise.all(
+    replicas.map((connectionString) => clientOf(options, poolSize, { connectionString, readWrite: false })),
+  )
+  return {
+    client,
+    maintenance,
+    replicas:
+      followers.length > 0 ? new Replicas(client, followers, options.replicaWait ?? defaults.replicaWait) : null,
+    async close() {
+      await Promise.all([client, maintenance, ...followers].map((each) => each?.close()))
+    },
+  }
+}
+
+/** Brings the schema up to date, or checks it: a role that policies bind can only look. */
+export async function migrate(options: PostgresqlOptions): Promise<void> {
+  const { connectionString, maintenanceConnectionString, rowLevelSecurity } = options
+  const check = options.migrate === 'check' || (rowLevelSecurity && maintenanceConnectionString === undefined)
+  const connect = await connector(
+    connectionOf(options, {
+      connectionString: maintenanceConnectionString ?? connectionString,
+      statementTimeout: 0,
+      idleInTransactionTimeout: 0,
+    }),
+  )
+  const { sql } = connect(1)
+  try {
+    const bundle = await import('../../migrate/bundled/postgresql.js')
+    const target = postgresqlMigrationTarget(sql as unknown as PostgresqlMigrationClient)
+    const migrator = createMigrator({ target, bundle })
+    if (check) await migrator.check()
+    else await migrator.up()
+  } catch (error) {
+    throw translateError(error)
+  } finally {
+    await sql.end({ timeout: 5 })
+  }
+}
+
+/** Installs row-level security over a connection of its own. */
+export async function secureDatabase(connectionString: string, to: string | undefined) {
+  const client = await clientOf({ connectionString }, 1)
+  try {
+    return await installRowLevelSecurity(asking(client), to)
+  } finally {
+    await client.close()
+  }
+}
+
+/** Rows of a query without values. */
+export const asking =
+  (client: PostgresqlClient) =>
+  async (text: string): Promise<readonly (readonly unknown[])[]> => {
+    try {
+      return await client.channel('read').query(text, [], false)
+    } catch (error) {
+      throw translateError(error)
+    }
+  }
+
+/** Refuses options under which the policies would not hold, or the upkeep would silently do nothing. */
+export async function checkSecurity(options: PostgresqlOptions, { client }: Connections, embeds: boolean) {
+  if (!options.rowLevelSecurity) return
+  await checkRowLevelSecurity(asking(client))
+  if (embeds && options.maintenanceConnectionString === undefined)
+    throw new ConfigurationError(
+      'option maintenanceConnectionString: is required where rowLevelSecurity and an embeddingFunction are: vectors are made for all tenants',
+    )
+}
+
+/** What the server really does with a commit. */
+export async function findDurability(client: PostgresqlClient): Promise<'power' | 'process'> {
+  const [row] = await asking(client)("select current_setting('fsync'), current_setting('synchronous_commit')")
+  return row?.[0] === 'on' && row[1] !== 'off' ? 'power' : 'process'
+}
