@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BackendScope, UnitScope } from '../contract/backend.js'
 import type { OperationReceipt } from '../contract/memory.js'
-import { ConflictError, StorageError, UnsupportedError } from '../errors.js'
+import { BrunoMemoryError, ConflictError, ConnectionError, StorageError, UnsupportedError } from '../errors.js'
 import { canonicalJson } from '../model/canonical.js'
 import type { RecordKind } from '../model/records.js'
 import { decodeResult, encode, encodeResult } from './encode.js'
@@ -54,11 +55,11 @@ export function fingerprintOf(verb: string, args: readonly unknown[]): string | 
 export interface Operation<T> {
   readonly operationId: string
   readonly fingerprint: string | null
-  readonly run: () => Promise<T>
+  readonly run: (scope: UnitScope) => Promise<T>
   /** Keys of what the run wrote, asked for after it. */
   readonly records: (result: T) => readonly Key[]
   /** What a repetition answers whose result was too large to store. */
-  readonly repeat: (receipt: OperationReceipt) => Promise<T> | T
+  readonly repeat: (receipt: OperationReceipt, scope: UnitScope) => Promise<T> | T
 }
 
 // A JSON error quotes the text: it must not become the cause.
@@ -68,6 +69,51 @@ function resultOf(text: string): unknown {
   } catch {
     throw new StorageError('the stored result of this operation cannot be read')
   }
+}
+
+/** How a unit is run: the work in one transaction. */
+export type RunUnit = <R>(work: (scope: UnitScope) => Promise<R>) => Promise<R>
+
+/** Pauses, in milliseconds, while a store that went away comes back. */
+const PAUSES = [50, 200, 500, 1000, 2000]
+
+/**
+ * Runs an operation in a unit of its own. Where the connection was lost before the commit was answered, its id tells
+ * whether it was stored: the claim of a second run waits for a first one that is still under way.
+ *
+ * @throws ConnectionError whose outcome stays unknown only where the store does not come back in time.
+ */
+export async function runOnce<T>(unit: RunUnit, operation: Operation<T>): Promise<T> {
+  let ran: { readonly result: T } | null = null
+  try {
+    return await unit(async (scope) => {
+      const result = await runOperation(scope, operation)
+      ran = { result }
+      return result
+    })
+  } catch (error) {
+    if (!(error instanceof ConnectionError) || error.outcome !== 'unknown' || !ran) throw error
+    if (await wasStored(unit, operation, error)) return (ran as { readonly result: T }).result
+    throw new ConnectionError('the connection was lost: nothing of this operation was stored', { cause: error.cause })
+  }
+}
+
+async function wasStored<T>(unit: RunUnit, operation: Operation<T>, lost: ConnectionError): Promise<boolean> {
+  const absent = new Error('absent')
+  for (const pause of PAUSES) {
+    await sleep(pause)
+    try {
+      return await unit(async (scope) => {
+        if (await scope.operations?.claim(operation.operationId, operation.fingerprint)) return true
+        // The claim is taken back: the caller may run the operation again.
+        throw absent
+      })
+    } catch (error) {
+      if (error === absent) return false
+      if (!(error instanceof BrunoMemoryError) || !error.retryable) throw error
+    }
+  }
+  throw lost
 }
 
 /** Runs an operation once: the id is claimed first, so that a concurrent repetition waits and then answers the same. */
@@ -80,9 +126,9 @@ export async function runOperation<T>(scope: UnitScope, operation: Operation<T>)
     if (stored.fingerprint !== fingerprint)
       throw new ConflictError('this operationId was used for something else: the fingerprint differs')
     if (stored.result !== null) return resultOf(stored.result) as T
-    return operation.repeat({ operationId, records: stored.records })
+    return operation.repeat({ operationId, records: stored.records }, scope)
   }
-  const result = await operation.run()
+  const result = await operation.run(scope)
   await scope.operations.finish(operationId, encodeResult(result, MAX_RESULT), operation.records(result))
   return result
 }

@@ -5,7 +5,7 @@ import type { Repositories } from '../contract/repositories.js'
 import { UnsupportedError, ValidationError } from '../errors.js'
 import { checkNames } from '../model/page-options.js'
 import { checkId } from '../model/parse.js'
-import { fingerprintOf, keysOf, readAgain, runOperation } from './operation.js'
+import { fingerprintOf, keysOf, readAgain, runOnce } from './operation.js'
 import { snapshot } from './snapshot.js'
 import { type StoredRepositories, VERBS, type Verb } from './verbs.js'
 
@@ -61,18 +61,16 @@ function makeVerb(turn: Turn, repository: keyof StoredRepositories, name: string
       return wrote(await turn.call((scope) => methodOf(scope, repository, name).apply(scope[repository], args)))
     // The verb looks at its arguments only after the id was claimed: until then they must not change.
     if (!turn.waits) args = snapshot(args) as unknown[]
-    const answer = await turn.atomic((scope) =>
-      runOperation(scope, {
-        operationId,
-        fingerprint: fingerprintOf(`${repository}.${name}`, args),
-        run: () => methodOf(scope, repository, name).apply(scope[repository], args),
-        records: (result) => (answers ? keysOf(answers, result) : []),
-        repeat: async ({ records }) => {
-          const again = await readAgain(scope, records)
-          return verb.many ? again : again[0]
-        },
-      }),
-    )
+    const answer = await runOnce(turn.atomic, {
+      operationId,
+      fingerprint: fingerprintOf(`${repository}.${name}`, args),
+      run: (scope) => methodOf(scope, repository, name).apply(scope[repository], args),
+      records: (result) => (answers ? keysOf(answers, result) : []),
+      repeat: async ({ records }, scope) => {
+        const again = await readAgain(scope, records)
+        return verb.many ? again : again[0]
+      },
+    })
     return wrote(answer)
   }
 }

@@ -1,6 +1,7 @@
 import { makeContext } from '../context/context.js'
 import { checkContext } from '../context/query.js'
 import type { TokenCounter } from '../context/tokens.js'
+import type { UnitScope } from '../contract/backend.js'
 import type { TenantMemory, UnitOptions } from '../contract/memory.js'
 import type { CacheRepository } from '../contract/repositories.js'
 import { UnsupportedError } from '../errors.js'
@@ -8,7 +9,7 @@ import { checkNames } from '../model/page-options.js'
 import { checkId } from '../model/parse.js'
 import type { ProcessCache } from './cache.js'
 import type { Lifecycle } from './lifecycle.js'
-import { runOperation } from './operation.js'
+import { type RunUnit, runOnce } from './operation.js'
 import { makeRepositories, type Turn } from './repositories.js'
 import { checkOutside } from './state.js'
 import { checkCallback, noChanges, runUnit, searchOf, statisticsOf, type UnitCallback, type UnitMeans } from './unit.js'
@@ -47,21 +48,22 @@ function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tokens: TokenCoun
     return lifecycle.use(async (backend) => {
       const changes = noChanges(cache, tenantId)
       const means: UnitMeans = { root: lifecycle, tenantId, capabilities: backend.capabilities, tokens }
-      const result = await backend.unit<unknown>(tenantId, async (scope) => {
-        if (operationId === undefined) return runUnit(means, scope, changes, callback).result
-        let records: () => readonly { kind: string; key: readonly string[] }[] = () => []
-        return runOperation<unknown>(scope, {
-          operationId,
-          fingerprint: fingerprint ?? null,
-          run: () => {
-            const unit = runUnit(means, scope, changes, callback)
-            records = () => unit.state.records
-            return unit.result
-          },
-          records: () => records(),
-          repeat: (receipt) => receipt,
-        })
-      })
+      const unit: RunUnit = (work) => backend.unit(tenantId, work)
+      let records: () => readonly { kind: string; key: readonly string[] }[] = () => []
+      const run = (scope: UnitScope): Promise<unknown> => {
+        const made = runUnit(means, scope, changes, callback)
+        records = () => made.state.records
+        return made.result
+      }
+      const result = await (operationId === undefined
+        ? unit(run)
+        : runOnce<unknown>(unit, {
+            operationId,
+            fingerprint: fingerprint ?? null,
+            run,
+            records: () => records(),
+            repeat: (receipt) => receipt,
+          }))
       await changes.apply()
       return result
     })
