@@ -5,6 +5,7 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { v7 } from 'uuid'
 import * as schema from '../schema/postgresql.js'
+import { secureDatabase } from '../src/backends/postgresql/open.js'
 import { createBackend, type Memory } from '../src/index.js'
 import { createAnalyzer } from '../src/search/analyzer.js'
 import { ownPostgresql } from '../test/ground/index.js'
@@ -182,6 +183,78 @@ async function reads(url: string, memory: Memory, hand: Raw): Promise<Result[]> 
   return results
 }
 
+const QUESTIONS = [
+  'where did she go for the weekend',
+  'painting of the lake',
+  'what book did he read',
+  'counseling job and family',
+]
+
+async function searches(url: string, memory: Memory, hand: Raw): Promise<Result> {
+  const admin = postgres(url, { max: 1 })
+  await admin.unsafe('vacuum analyze')
+  await admin.end()
+  let next = 0
+  const question = () => QUESTIONS[next++ % QUESTIONS.length] as string
+  return compare({
+    name: 'text search, top 10 of 20,000 messages (raw: the same statements, without the ranking)',
+    goal: 0.9,
+    rounds: many(30),
+    calls: QUESTIONS.length,
+    warm: 100,
+    ours: () => memory.search({ text: question(), kinds: ['message'], limit: 10 }),
+    raw: () => hand.search(question(), 10),
+  })
+}
+
+/** A search under row-level security against one without, of one tenant with a third of 300,000 messages. */
+async function secured(): Promise<Result> {
+  const size = quick ? 30_000 : 300_000
+  const url = await database('secured')
+  const plain = createBackend('postgresql', { connectionString: url })
+  await plain.connect()
+  for (const [tenant, part] of [
+    ['large', size / 3],
+    ['b', size / 3],
+    ['c', size / 3],
+  ] as const) {
+    const memory = plain.forTenant(tenant)
+    for (let i = 0; i < part; i += 1000) {
+      const { id } = await memory.conversations.create({ userId: 'bench' })
+      await memory.messages.append(
+        id,
+        Array.from({ length: 1000 }, () => says(text())),
+      )
+    }
+  }
+  const admin = postgres(url, { max: 1, onnotice: () => {} })
+  await admin.unsafe("create role bench_app login password 'bench'")
+  await admin.unsafe('vacuum analyze')
+  await admin.end()
+  await secureDatabase(url, 'bench_app')
+  const app = new URL(url)
+  app.username = 'bench_app'
+  app.password = 'bench'
+  const guarded = createBackend('postgresql', { connectionString: app.href, rowLevelSecurity: true })
+  await guarded.connect()
+  let next = 0
+  const question = () => QUESTIONS[next++ % QUESTIONS.length] as string
+  const search = (memory: Memory) => () =>
+    memory.forTenant('large').search({ text: question(), kinds: ['message'], limit: 10 })
+  const result = await compare({
+    name: `text search under row-level security, ${(size / 3).toLocaleString('en')} of ${size.toLocaleString('en')} messages (raw: without)`,
+    goal: 0.5,
+    rounds: many(15),
+    calls: QUESTIONS.length,
+    warm: 20,
+    ours: search(guarded),
+    raw: search(plain),
+  })
+  await guarded.close()
+  await plain.close()
+  return result
+}
+
 async function growth(small: Memory): Promise<Result> {
   const big = quick ? 100_000 : 1_000_000
   const url = await database('growth')
@@ -244,7 +317,12 @@ try {
   await memory.connect()
   await fill(memory, 10_000)
   const hand = openRaw(url, analyzer)
-  const results = [...(await appends(memory, hand)), ...(await reads(url, memory, hand))]
+  const results = [
+    ...(await appends(memory, hand)),
+    ...(await reads(url, memory, hand)),
+    await searches(url, memory, hand),
+    await secured(),
+  ]
   if (!process.argv.includes('--no-growth')) results.push(await growth(memory))
   print(results)
   await hand.close()

@@ -65,11 +65,49 @@ export function openRaw(url: string, analyzer: Analyzer, max = 10) {
     )
     return rows.map(toMessage).reverse()
   }
+  const token = analyzer.tenantToken(TENANT)
+  /** The same statements that a search of ours needs, without its ranking. */
+  const search = async (text: string, limit: number) => {
+    const terms = analyzer.queryTerms(text).map((term) => `'${token}${term.text}'`)
+    const list = `{${terms.map((term) => `"${term}"`).join(',')}}`
+    await run('select id from bruno_analyzers where id <> $1', ['default'])
+    const counts = await run(
+      `select (select count(*) from (select 1 from bruno_messages where search_vector @@ q.term limit 1001) as f)
+       from unnest($1::text::tsquery[]) with ordinality as q(term, n) order by q.n`,
+      [list],
+    )
+    const parts = terms.map(
+      (_, i) =>
+        `case when m.search_vector @@ $${i + 4}::text::tsquery then $${i + 4 + terms.length}::float8 else 0 end`,
+    )
+    const found = await run(
+      `select m.seq, m.search_text, m.conversation_id, m.position, c.title, c.tags from bruno_messages m
+       join bruno_conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id
+       where m.search_vector @@ $1::text::tsquery and m.tenant_id = $2 and (c.expires_at is null or c.expires_at > now())
+       order by (${parts.join(' + ')}) / (0.84 + 0.36 * length(m.search_text) / 300) desc limit $3`,
+      [terms.join(' | '), TENANT, 50, ...terms, ...counts.map(([n]) => Math.log(1 + 10_000 / (Number(n) + 0.5)))],
+    )
+    const windows = JSON.stringify(found.map((row) => [row[2], Number(row[3]) - 5, Number(row[3]) + 5]))
+    const near = await run(
+      `select m.seq, m.conversation_id, m.position, substr(m.search_text, 1, 4000) from
+        (select distinct r.value ->> 0 as c, (r.value ->> 1)::bigint as low, (r.value ->> 2)::bigint as high from jsonb_array_elements($1::text::jsonb) as r) as w
+       join bruno_messages m on m.tenant_id = $2 and m.conversation_id = w.c and m.position between w.low and w.high
+       join bruno_conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id`,
+      [windows, TENANT],
+    )
+    const seqs = [...found, ...near].slice(0, limit).map(([seq]) => Number(seq))
+    const rows = await run(
+      `select ${READ} from bruno_messages where tenant_id = $1 and seq = any($2::text::bigint[])`,
+      [TENANT, `{${seqs.join(',')}}`],
+    )
+    return rows.map(toMessage)
+  }
   return {
     sql,
     run,
     append,
     last,
+    search,
     createConversation: async () => {
       const id = v7()
       await run(

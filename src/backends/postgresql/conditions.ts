@@ -39,7 +39,8 @@ export const conditions: SqlConditions = {
       ([column, type], i) =>
         sql`(r.value ->> ${sql.raw(String(i))})::${sql.raw(type === 'integer' ? 'bigint' : 'text')} as ${sql.identifier(column)}`,
     )
-    return sql`(select ${sql.join(list, sql`, `)} from jsonb_array_elements(${value(name)}::jsonb) as r)`
+    // Kept apart by the offset: under row-level security an index is not read by what a cast made, for casts may tell.
+    return sql`(select ${sql.join(list, sql`, `)} from jsonb_array_elements(${value(name)}::jsonb) as r offset 0)`
   },
   encodeRows: (rows) => JSON.stringify(rows),
   match: matchValues,
