@@ -1,15 +1,12 @@
 // `npm run bench:postgresql`: our calls against postgres.js with hand-written prepared statements, and against Drizzle as
 // it comes, doing the same work on the same server with the same durability, in the same run, in turn; medians.
-import { and, desc, eq, sql as raw } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
-import { v7 } from 'uuid'
-import * as schema from '../schema/postgresql.js'
 import { secureDatabase } from '../src/backends/postgresql/open.js'
 import { createBackend, type Memory } from '../src/index.js'
 import { createAnalyzer } from '../src/search/analyzer.js'
 import { ownPostgresql } from '../test/ground/index.js'
 import { compare, print, type Result } from './bench/measure.js'
+import { naive } from './bench/naive-postgresql.js'
 import { openRaw, type Raw } from './bench/raw-postgresql.js'
 import { sentences } from './bench/sentences.js'
 
@@ -92,55 +89,6 @@ async function appends(memory: Memory, hand: Raw): Promise<Result[]> {
   return results
 }
 
-/** Drizzle as its documentation has it: no prepared statements, a transaction for the two writes. */
-function naive(url: string) {
-  const client = postgres(url, { max: 10, onnotice: () => {} })
-  const db = drizzle(client)
-  const { conversations: c, messages: m } = schema
-  return {
-    append: (conversationId: string, content: string) =>
-      db.transaction(async (tx) => {
-        const now = new Date()
-        const [row] = await tx
-          .update(c)
-          .set({
-            lastPosition: raw`${c.lastPosition} + 1`,
-            messageCount: raw`${c.messageCount} + 1`,
-            updatedAt: now,
-            revision: raw`nextval('bruno_revision')`,
-          } as never)
-          .where(and(eq(c.tenantId, 'default'), eq(c.id, conversationId)))
-          .returning({ position: c.lastPosition })
-        await tx.insert(m).values({
-          tenantId: 'default',
-          conversationId,
-          id: v7(),
-          position: row?.position,
-          role: 'user',
-          type: 'text',
-          content,
-          status: 'complete',
-          metadata: {},
-          searchText: analyzer.searchText('default', content),
-          createdAt: now,
-          updatedAt: now,
-          version: 1,
-          revision: raw`nextval('bruno_revision')`,
-        } as never)
-      }),
-    last: async (conversationId: string, n: number) =>
-      (
-        await db
-          .select()
-          .from(m)
-          .where(and(eq(m.tenantId, 'default'), eq(m.conversationId, conversationId)))
-          .orderBy(desc(m.position))
-          .limit(n)
-      ).reverse(),
-    close: () => client.end(),
-  }
-}
-
 async function reads(url: string, memory: Memory, hand: Raw): Promise<Result[]> {
   const ours = (await memory.conversations.create({ userId: 'bench' })).id
   const theirs = await hand.createConversation()
@@ -149,7 +97,7 @@ async function reads(url: string, memory: Memory, hand: Raw): Promise<Result[]> 
     Array.from({ length: 200 }, () => says(text())),
   )
   await hand.append(theirs, Array.from({ length: 200 }, text))
-  const drizzled = naive(url)
+  const drizzled = naive(url, analyzer)
   const results = [
     await compare({
       name: 'last 50',

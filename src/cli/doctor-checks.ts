@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { v7 } from 'uuid'
+import { UNFINISHED } from '../backends/sql/reindex.js'
 import { clientVersion, type Examination } from '../backends/sqlite/doctor.js'
 import type { Memory } from '../contract/memory.js'
 import type { Plan } from '../migrate/plan.js'
@@ -14,10 +15,20 @@ export interface Check {
   readonly mend?: string
 }
 
-const ok = (name: string, found: string): Check => ({ name, status: 'ok', found })
-const warning = (name: string, found: string, mend: string): Check => ({ name, status: 'warning', found, mend })
-const failure = (name: string, found: string, mend: string): Check => ({ name, status: 'failure', found, mend })
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export const ok = (name: string, found: string): Check => ({ name, status: 'ok', found })
+export const warning = (name: string, found: string, mend: string): Check => ({
+  name,
+  status: 'warning',
+  found,
+  mend,
+})
+export const failure = (name: string, found: string, mend: string): Check => ({
+  name,
+  status: 'failure',
+  found,
+  mend,
+})
+export const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const OLDEST_NODE = 20
 const MEGABYTE = 1_000_000
@@ -145,11 +156,20 @@ export function checkSearch(brokenIndexes: readonly string[]): Check {
     : failure('search index', `${brokenIndexes.join(', ')} differ from the rows`, 'run `bruno-memory reindex`')
 }
 
-export function checkRest({ analyzer, expired, tenants }: Examination): Check[] {
+/** What stands in both engines' tables. */
+type Rest = Pick<Examination, 'analyzer' | 'expired' | 'tenants'>
+
+export function checkAnalyzer(analyzer: Rest['analyzer']): Check {
+  if (!analyzer)
+    return warning('analyzer', 'none is recorded', 'open the memory once for writing: it records how text is indexed')
+  if (analyzer.version === UNFINISHED)
+    return failure('analyzer', 'a reindex was ended half-way', 'run `bruno-memory reindex` again')
+  return ok('analyzer', `${analyzer.language}, ${analyzer.stemmer} ${analyzer.version}`)
+}
+
+export function checkRest({ analyzer, expired, tenants }: Rest): Check[] {
   return [
-    analyzer
-      ? ok('analyzer', `${analyzer.language}, ${analyzer.stemmer} ${analyzer.version}`)
-      : warning('analyzer', 'none is recorded', 'open the memory once for writing: it records how text is indexed'),
+    checkAnalyzer(analyzer),
     expired === 0
       ? ok('expiry', 'nothing waits to be purged')
       : warning(
@@ -164,7 +184,7 @@ export function checkRest({ analyzer, expired, tenants }: Examination): Check[] 
 class Undo extends Error {}
 
 /** Writes in a unit, reads it back, and rolls back: nothing of it stays. */
-export async function probe(memory: Memory): Promise<Check> {
+export async function probe(memory: Memory, mend: string): Promise<Check> {
   const scope = memory.forTenant('bruno-doctor')
   const id = v7()
   try {
@@ -174,10 +194,18 @@ export async function probe(memory: Memory): Promise<Check> {
       throw new Undo()
     })
   } catch (error) {
-    if (!(error instanceof Undo))
-      return failure('probe', reason(error), 'see the message; another process may hold the file')
+    if (!(error instanceof Undo)) return failure('probe', reason(error), mend)
   }
   return (await scope.users.get(id)) === null
     ? ok('probe', 'wrote, read and rolled back a unit of work')
     : failure('probe', 'a rolled-back write is still there', 'report this as a bug')
+}
+
+/** What a check throws is its finding: the others are made all the same where they can be. */
+export async function guarded(name: string, mend: string, work: () => Promise<Check[]>): Promise<Check[]> {
+  try {
+    return await work()
+  } catch (error) {
+    return [failure(name, reason(error), mend)]
+  }
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import type { Memory } from '../contract/memory.js'
 import { ConfigurationError } from '../errors.js'
@@ -13,7 +12,7 @@ import { number } from './format.js'
 import { type ImportSummary, printReport, summaryOf } from './import-report.js'
 import { INTERRUPTED, onInterrupt } from './interrupt.js'
 import { type CliIo, line, printJson } from './io.js'
-import { filesOf, findStore, openMemory, type Store, sameFile, storeOptions } from './open.js'
+import { filesOf, findStore, hasMemory, openMemory, type Store, sameFile, storeOptions } from './open.js'
 import { Progress } from './progress.js'
 import { ReportFile } from './report-file.js'
 
@@ -47,6 +46,7 @@ Exit codes: 0 all of it is in the memory, 1 something was refused, 2 wrong usage
 Examples:
   bruno-memory import conversations.json --user ada
   bruno-memory import backup.bma --url sqlite:./restored.db
+  bruno-memory import backup.bma --url postgres://localhost/app
   bruno-memory import *.jsonl --dry-run --report problems.jsonl`
 
 export function register(program: Command, io: CliIo): void {
@@ -81,7 +81,7 @@ async function importFiles(files: readonly string[], options: Options, io: CliIo
     throw new ConfigurationError(`--report ${report} would overwrite the memory or a file to import`)
   if (filesOf(store).some((own) => files.some((file) => sameFile(file, own))))
     throw new ConfigurationError('the file to import and the memory are the same file')
-  const absent = options.dryRun === true && store.path !== null && !existsSync(store.path)
+  const absent = options.dryRun === true && !(await hasMemory(store))
   const memory = absent ? null : await openMemory(store, options, { create: options.dryRun !== true })
   try {
     const summary = await run(sources, memory, store, options, io)

@@ -81,7 +81,7 @@ function checkSecurityOptions(action: Action, options: Options, url: string): vo
     throw new ConfigurationError('--grant-to goes with --row-level-security')
   if (!options.rowLevelSecurity) return
   if (action !== 'up') throw new ConfigurationError('--row-level-security goes with the action "up"')
-  if (!/^postgres(ql)?:\/\//.test(url)) throw new ConfigurationError('--row-level-security is for PostgreSQL')
+  if (!isPostgresUrl(url)) throw new ConfigurationError('--row-level-security is for PostgreSQL')
 }
 
 async function secure(url: string, options: Options, io: CliIo): Promise<void> {

@@ -1,10 +1,12 @@
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { createBackend, sqlitePath } from '../backend.js'
 import type { Memory } from '../contract/memory.js'
-import { ConfigurationError, ConnectionError } from '../errors.js'
+import type { PostgresqlOptions } from '../contract/options.js'
+import { ConfigurationError, ConnectionError, UnsupportedError } from '../errors.js'
 import { type CliIo, line } from './io.js'
+import { type Look, postgresqlUpkeep, sqliteUpkeep, type Upkeep } from './upkeep.js'
 
 /** What every command that opens a memory understands. */
 export interface StoreOptions {
@@ -21,6 +23,10 @@ export interface Store {
   readonly path: string | null
   /** For people and reports: never the URL itself, which may hold a password. */
   readonly name: string
+  /** Null where the URL is of no engine that is known. */
+  readonly upkeep: Upkeep | null
+  /** Of the backend, beside those of the command. */
+  readonly options: Partial<PostgresqlOptions>
 }
 
 /** Whether two names mean one file: by what the file system says where both exist, else by their paths. */
@@ -38,14 +44,21 @@ const DEFAULT_PATH = './memory.db'
 const DEFAULT_LANGUAGE = 'english'
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i
 
-/** `--url` and `--language`, with the same words in every command. */
+export const isPostgresUrl = (url: string): boolean => /^postgres(ql)?:\/\//.test(url)
+
+/** `--url`, with the same words in every command. */
+export const urlOption = (command: Command): Command =>
+  command.option(
+    '--url <url>',
+    'the memory: sqlite:./memory.db, a path or postgres://… (default: BRUNO_MEMORY_URL, DATABASE_URL, ./memory.db)',
+  )
+
+/** `--url` and `--language`. */
 export const storeOptions = (command: Command): Command =>
-  command
-    .option(
-      '--url <url>',
-      'the memory: sqlite:./memory.db or a path (default: BRUNO_MEMORY_URL, DATABASE_URL, ./memory.db)',
-    )
-    .option('--language <name>', 'the language that the text is indexed in (default: what the file says, else english)')
+  urlOption(command).option(
+    '--language <name>',
+    'the language that the text is indexed in (default: what the memory says, else english)',
+  )
 
 /** `--embeddings`, or the environment's, for commands that need vectors. */
 export const embeddingsOption = (command: Command): Command =>
@@ -64,26 +77,52 @@ export function findStore(options: StoreOptions, io: CliIo): Store {
   const text = given || DEFAULT_PATH
   const url = HAS_SCHEME.test(text) ? text : `sqlite:${text}`
   const path = sqlitePath(url) || null
-  return { url, path, name: path ?? `${url.slice(0, url.indexOf(':'))} database` }
+  if (isPostgresUrl(url))
+    return {
+      url,
+      path,
+      name: 'the PostgreSQL database',
+      upkeep: postgresqlUpkeep(url),
+      // Commands ask one thing after the other: a server's connections are for its application.
+      options: { poolSize: 2 },
+    }
+  const upkeep = path === null ? null : sqliteUpkeep(path)
+  return { url, path, name: path ?? `${url.slice(0, url.indexOf(':'))} database`, upkeep, options: {} }
 }
+
+/** What is in the database; of one that is not known, opening it says what it is. */
+const lookInto = async ({ upkeep }: Store): Promise<Look> =>
+  upkeep ? upkeep.look() : { exists: true, language: null, secured: false }
+
+/** Whether the database holds a memory. */
+export const hasMemory = async (store: Store): Promise<boolean> => (await lookInto(store)).exists
 
 /** The language that was asked for, or that the store was indexed with; `none` without full-text search. */
 export async function languageOf(store: Store, options: StoreOptions): Promise<string> {
-  if (options.language !== undefined) return options.language
-  if (store.path === null || !existsSync(store.path)) return DEFAULT_LANGUAGE
-  const { recordedLanguage } = await import('../backends/sqlite/doctor.js')
-  // What cannot be looked into is said better by opening it.
-  return (await recordedLanguage(store.path).catch(() => null)) ?? DEFAULT_LANGUAGE
+  return options.language ?? (await lookInto(store)).language ?? DEFAULT_LANGUAGE
 }
 
-/** Opens the memory. Only with `create` is a missing file made, and an older schema brought up to date. */
+/** The upkeep of a database that holds a memory. */
+export async function upkeepOf(store: Store, work: string): Promise<Upkeep> {
+  const { upkeep, name } = store
+  if (!upkeep) throw new UnsupportedError(work, `${name}: there is no ${work} for it`)
+  if (!(await upkeep.look()).exists) throw new ConnectionError(`there is no memory ${upkeep.place}: check --url`)
+  return upkeep
+}
+
+/** Opens the memory. Only with `create` is a missing one made, and an older schema brought up to date. */
 export async function openMemory(store: Store, options: StoreOptions, { create = false } = {}): Promise<Memory> {
   if (store.path === ':memory:')
     throw new ConfigurationError('name a file: a database in memory ends with this command')
-  if (store.path !== null && !create && !existsSync(store.path))
-    throw new ConnectionError(`there is no memory at ${store.path}: import something into it first, or check --url`)
-  const language = await languageOf(store, options)
+  const found = await lookInto(store)
+  if (!create && !found.exists)
+    throw new ConnectionError(
+      `there is no memory ${store.upkeep?.place}: import something into it first, or check --url`,
+    )
+  const language = options.language ?? found.language ?? DEFAULT_LANGUAGE
   const memory = createBackend(store.url, {
+    ...store.options,
+    ...(found.secured && { rowLevelSecurity: true }),
     ...(language === 'none' ? { enableFts: false } : { language }),
     ...(options.embeddings && { embeddingFunction: options.embeddings }),
     migrate: create ? 'auto' : 'check',

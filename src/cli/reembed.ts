@@ -1,16 +1,20 @@
-import { existsSync } from 'node:fs'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { v7 } from 'uuid'
+import type { ReembedReport } from '../backends/sql/reembed.js'
+import type { DistanceMetric, Embedder } from '../contract/embedder.js'
 import { createEmbedder } from '../embeddings/embedder.js'
-import { ConfigurationError, ConnectionError, UnsupportedError } from '../errors.js'
+import { MAX_DIMENSIONS } from '../embeddings/vector.js'
+import { ConfigurationError } from '../errors.js'
 import { number } from './format.js'
 import { type CliIo, line, printJson } from './io.js'
-import { embeddingsOf, embeddingsOption, findStore } from './open.js'
+import { embeddingsOf, embeddingsOption, findStore, upkeepOf, urlOption, wholeNumber } from './open.js'
 import { Progress } from './progress.js'
 
 interface Options {
   readonly url?: string
   readonly embeddings?: string
+  readonly metric: DistanceMetric
+  readonly dimensions?: string
   readonly dropOld?: true
   readonly json?: true
 }
@@ -20,49 +24,74 @@ export function register(program: Command, io: CliIo): void {
     .command('reembed')
     .summary('make every vector anew')
     .description(
-      'Makes the vectors of all messages, memories and documents with another model, or for the first time. Stop every\n' +
-        'other process that has the memory open. Ended half-way, it goes on where it was.',
+      'Makes the vectors of all messages, memories and documents for the first time, or with another model, metric or\n' +
+        'dimension. The programs that open the memory must name the same ones from then on. Stop every other process that\n' +
+        'has it open. Ended half-way, it goes on where it was.',
+    )
+  embeddingsOption(urlOption(command))
+    .addOption(
+      new Option('--metric <metric>', 'how vectors are compared, as the option distanceMetric')
+        .choices(['cosine', 'dot', 'euclidean'])
+        .default('cosine'),
     )
     .option(
-      '--url <url>',
-      'the memory: sqlite:./memory.db or a path (default: BRUNO_MEMORY_URL, DATABASE_URL, ./memory.db)',
+      '--dimensions <n>',
+      "how many numbers a vector has, as the option embeddingDimensions (default: the model's)",
     )
-  embeddingsOption(command)
-    .option('--drop-old', 'delete the vectors of other models in the end')
+    .option('--drop-old', 'delete the older vectors in the end')
     .option('--json', 'print one JSON document')
-    .addHelpText('after', '\nExample:\n  bruno-memory reembed --embeddings offline')
+    .addHelpText(
+      'after',
+      '\nExample:\n  bruno-memory reembed --embeddings offline\n  bruno-memory reembed --embeddings text-embedding-3-small --dimensions 512',
+    )
     .action((options: Options) => reembed(options, io))
 }
 
+function embedderOf(embeddingFunction: string, embeddingDimensions: number | undefined): Embedder {
+  // A name that is not known is told as such, whatever the dimensions.
+  const plain = createEmbedder({ embeddingFunction })
+  if (embeddingDimensions === undefined) return plain
+  try {
+    return createEmbedder({ embeddingFunction, embeddingDimensions })
+  } catch (error) {
+    throw new ConfigurationError(
+      `--dimensions ${embeddingDimensions}: ${embeddingFunction} makes no vectors of this length, but of ${plain.dimensions}`,
+      { cause: error },
+    )
+  }
+}
+
 async function reembed(options: Options, io: CliIo): Promise<void> {
-  const { path } = findStore(options, io)
-  if (path === null) throw new UnsupportedError('reembed', 'only an SQLite memory can be embedded again by now')
-  if (!existsSync(path)) throw new ConnectionError(`there is no memory at ${path}: check --url`)
+  const { metric } = options
+  const dimensions =
+    options.dimensions === undefined ? undefined : wholeNumber(options.dimensions, '--dimensions', 1, MAX_DIMENSIONS)
+  const store = findStore(options, io)
+  const upkeep = await upkeepOf(store, 'reembed')
   const embeddingFunction = embeddingsOf(options, io)
   if (!embeddingFunction) throw new ConfigurationError('name the model with --embeddings, such as --embeddings offline')
-  const embedder = createEmbedder({ embeddingFunction })
-  const { reembedSqlite } = await import('../backends/sqlite/reembed.js')
+  const embedder = embedderOf(embeddingFunction, dimensions)
   const progress = new Progress(io, 'records', options.json === true)
   try {
-    const report = await reembedSqlite({
-      databasePath: path,
-      vectors: { embedder, metric: 'cosine', dimensions: null, model: 'records' },
+    const report = await upkeep.reembed({
+      vectors: { embedder, metric, dimensions: dimensions ?? null, model: 'records' },
       dropOld: options.dropOld,
       clock: Date.now,
       newId: v7,
       onProgress: ({ done, total }) => progress.update(done, total, 'records'),
     })
     progress.stop()
-    const { provider, model, dimensions } = report.space
-    if (options.json) printJson(io, { memory: path, ...report })
-    else {
-      line(io.stdout, `${number(report.vectors)} vectors of ${provider} ${model}, ${dimensions} dimensions`)
-      if (report.parked > 0) line(io.stdout, `${number(report.parked)} records that the model refused have none`)
-      if (report.kept > 0)
-        line(io.stdout, `${number(report.kept)} vectors of other models are kept (--drop-old deletes them)`)
-    }
+    if (options.json) printJson(io, { memory: store.name, ...report })
+    else print(io, report)
     io.setExitCode(report.parked > 0 ? 1 : 0)
   } finally {
     progress.stop()
   }
+}
+
+function print(io: CliIo, { space, vectors, parked, kept, dropped }: ReembedReport): void {
+  const { provider, model, dimensions, metric } = space
+  line(io.stdout, `${number(vectors)} vectors of ${provider} ${model}, ${dimensions} dimensions, ${metric}`)
+  if (parked > 0) line(io.stdout, `${number(parked)} records that the model refused have none`)
+  if (kept > 0) line(io.stdout, `${number(kept)} older vectors are kept (--drop-old deletes them)`)
+  if (dropped > 0) line(io.stdout, `${number(dropped)} older vectors are deleted`)
 }

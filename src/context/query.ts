@@ -1,27 +1,12 @@
+import * as v from 'valibot'
 import type { ContextQuery, ContextStrategy } from '../contract/context.js'
 import type { SearchMode } from '../contract/search.js'
-import { ValidationError } from '../errors.js'
 import { checkNames } from '../model/page-options.js'
-import { checkId } from '../model/parse.js'
+import { id, type ObjectSchema, parse, whole } from '../model/parse.js'
 import { MAX_PAGE } from '../options.js'
 
-const NAMES = [
-  'userId',
-  'conversationId',
-  'text',
-  'vector',
-  'mode',
-  'strategy',
-  'maxTokens',
-  'maxMessages',
-  'maxMemories',
-  'maxDocuments',
-  'namespaces',
-]
-const MODES = ['text', 'vector', 'hybrid']
 const MAX_TOKENS = 1_000_000
 const MAX_NAMESPACES = 100
-const MAX_DIMENSIONS = 16_384
 
 interface Shares {
   readonly memories: number
@@ -37,7 +22,7 @@ export const SHARES: { readonly [S in ContextStrategy]: Shares } = {
   important: { memories: 0.4, documents: 0.2 },
   mixed: { memories: 0.2, documents: 0.15 },
 }
-const STRATEGIES = Object.keys(SHARES)
+const STRATEGIES = Object.keys(SHARES) as ContextStrategy[]
 
 export interface CheckedContext {
   readonly userId: string
@@ -54,58 +39,49 @@ export interface CheckedContext {
   readonly namespaces: readonly string[]
 }
 
-function whole(value: unknown, field: string, fallback: number, least: number, most: number): number {
-  if (value === undefined) return fallback
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-    throw new ValidationError(field, `must be an integer from ${least} to ${most}`)
-  return value
+// How many numbers there must be is for the search to say, which knows the store's vectors.
+function isVector(value: unknown): boolean {
+  if (!Array.isArray(value) && !(ArrayBuffer.isView(value) && 'length' in value)) return false
+  const numbers = value as ArrayLike<unknown>
+  for (let i = 0; i < numbers.length; i++) if (!Number.isFinite(numbers[i])) return false
+  return numbers.length > 0
 }
 
-function oneOf<T extends string>(value: T | undefined, field: string, names: readonly string[]): T | null {
-  if (value === undefined) return null
-  if (!names.includes(value)) throw new ValidationError(field, `must be one of ${names.join(', ')}`)
-  return value
-}
-
-/** A copy, so that it does not change while something is read. */
-function vectorOf(value: unknown): readonly number[] | null {
-  if (value === undefined) return null
-  if (!Array.isArray(value) && !(ArrayBuffer.isView(value) && 'length' in value))
-    throw new ValidationError('vector', 'must be an array of numbers')
-  const { length } = value as ArrayLike<number>
-  if (length < 1 || length > MAX_DIMENSIONS)
-    throw new ValidationError('vector', `must have 1 to ${MAX_DIMENSIONS} numbers`)
-  const numbers: unknown[] = Array.from(value as ArrayLike<unknown>)
-  if (!numbers.every((each) => Number.isFinite(each)))
-    throw new ValidationError('vector', 'must hold finite numbers alone')
-  return numbers as number[]
-}
-
-function namespacesOf(value: unknown): readonly string[] {
-  if (value === undefined) return []
-  if (!Array.isArray(value) || value.length > MAX_NAMESPACES)
-    throw new ValidationError('namespaces', `must be an array of at most ${MAX_NAMESPACES}`)
-  return [...new Set(value.map((namespace, i) => checkId(namespace, `namespaces[${i}]`)))]
-}
+const schema = v.strictObject({
+  userId: id,
+  conversationId: v.optional(id),
+  text: v.optional(v.string()),
+  vector: v.optional(v.pipe(v.unknown(), v.check(isVector, 'must be an array of finite numbers, not empty'))),
+  mode: v.optional(v.picklist(['text', 'vector', 'hybrid'])),
+  strategy: v.optional(v.picklist(STRATEGIES)),
+  maxTokens: v.optional(whole(1, MAX_TOKENS)),
+  maxMessages: v.optional(whole(0, MAX_PAGE)),
+  maxMemories: v.optional(whole(0, MAX_PAGE)),
+  maxDocuments: v.optional(whole(0, MAX_PAGE)),
+  namespaces: v.optional(
+    v.pipe(v.array(id), v.maxLength(MAX_NAMESPACES, `must be an array of at most ${MAX_NAMESPACES}`)),
+  ),
+})
+const NAMES = Object.keys(schema.entries)
 
 /** Checks and copies a query before anything is read. */
 export function checkContext(query: ContextQuery): CheckedContext {
   checkNames(query, NAMES, 'query')
-  const { conversationId, text } = query
-  const userId = checkId(query.userId, 'userId')
-  if (conversationId !== undefined) checkId(conversationId, 'conversationId')
-  if (text !== undefined && typeof text !== 'string') throw new ValidationError('text', 'must be a string')
+  const { vector, namespaces, ...given } = parse(schema as unknown as ObjectSchema<ContextQuery>, query, '')
+  const { conversationId = null, text = null, mode = null, strategy = 'mixed' } = given
+  const { maxTokens = 4000, maxMessages = 50, maxMemories = 10, maxDocuments = 5 } = given
   return {
-    userId,
-    conversationId: conversationId ?? null,
-    text: text ?? null,
-    vector: vectorOf(query.vector),
-    mode: oneOf(query.mode, 'mode', MODES),
-    strategy: oneOf(query.strategy, 'strategy', STRATEGIES) ?? 'mixed',
-    maxTokens: whole(query.maxTokens, 'maxTokens', 4000, 1, MAX_TOKENS),
-    maxMessages: whole(query.maxMessages, 'maxMessages', 50, 0, MAX_PAGE),
-    maxMemories: whole(query.maxMemories, 'maxMemories', 10, 0, MAX_PAGE),
-    maxDocuments: whole(query.maxDocuments, 'maxDocuments', 5, 0, MAX_PAGE),
-    namespaces: namespacesOf(query.namespaces),
+    userId: given.userId,
+    conversationId,
+    text,
+    // A copy, so that it does not change while something is read.
+    vector: vector === undefined ? null : Array.from(vector),
+    mode,
+    strategy,
+    maxTokens,
+    maxMessages,
+    maxMemories,
+    maxDocuments,
+    namespaces: [...new Set(namespaces)],
   }
 }

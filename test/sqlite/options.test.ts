@@ -51,8 +51,19 @@ describe('options', () => {
     ['newId', { newId: 'uuid' }],
     ['limits', { limits: 5 }],
     ['limits.content', { limits: { content: 0 } }],
+    ['searchWeights', { searchWeights: 0.5 }],
+    ['searchWeights.text', { searchWeights: { text: -0.1 } }],
+    ['searchWeights.vector', { searchWeights: { text: 1, vector: Number.NaN } }],
+    ['searchWeights.vector', { searchWeights: { vector: 1001 } }],
   ])('a wrong %s is refused by its name: %o', (name, options) => {
     expect(about(options)).toMatch(new RegExp(`^${name}: `))
+  })
+
+  test('weights that count nothing are refused, and one that is not named keeps its default', () => {
+    expect(about({ searchWeights: { text: 0, vector: 0 } })).toBe('option searchWeights: must not both be 0')
+    expect(about({ searchWeights: { txt: 1 } })).toBe('option searchWeights.txt: is not a known field')
+    for (const searchWeights of [{}, { text: 0 }, { vector: 0 }])
+      expect(() => createBackend('sqlite', { databasePath: ':memory:', searchWeights })).not.toThrow()
   })
 
   test.each([null, 5, 'text', [], () => ({})])('%o are no options', (options) => {

@@ -1,9 +1,10 @@
-import { BrunoMemoryError, ConnectionError } from '../../errors.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BrunoMemoryError, ConflictError, ConnectionError } from '../../errors.js'
 import type { Appends, SqlEngine, SqlRunner } from '../sql/engine.js'
-import { appendOne, appendSeveral } from './append.js'
+import { appendOne, appendSeveral, findAppended } from './append.js'
 import { AppendQueue, type Sender } from './append-queue.js'
 import type { PostgresqlClient } from './client.js'
-import { isRolledBack } from './errors.js'
+import { isRolledBack, unknownOutcome } from './errors.js'
 import type { Transaction } from './lane.js'
 import type { Replicas } from './replicas.js'
 import { tenantSetting } from './row-level-security.js'
@@ -32,6 +33,37 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Pauses, in milliseconds, while a server that went away comes back. */
+const PAUSES = [20, 100, 300, 600, 1000, 2000]
+
+/**
+ * An append whose answer was lost is sent again: the ids of its messages are stored once at most, and a first statement
+ * that is still under way holds the conversation's row. Where they are there already they are ours.
+ */
+async function surely(
+  doubtful: boolean,
+  { append, find }: { append(): Promise<number | null>; find(): Promise<number | null> },
+): Promise<number | null> {
+  let unsure = doubtful
+  for (let attempt = 0; ; attempt++) {
+    try {
+      try {
+        return await append()
+      } catch (error) {
+        const last = unsure && error instanceof ConflictError && !error.retryable ? await find() : null
+        if (last === null) throw error
+        return last
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      unsure ||= error.outcome === 'unknown'
+      const wait = PAUSES[attempt]
+      if (!unsure || wait === undefined) throw unsure ? unknownOutcome(error.cause) : error
+      await sleep(wait)
+    }
+  }
+}
+
 /** How a store is reached: by its tenants, and by its own upkeep, which no tenant bounds. */
 export interface Access {
   runner(tenantId: string): SqlRunner
@@ -50,7 +82,11 @@ function plainRunner(client: PostgresqlClient, engine: SqlEngine, replicas: Repl
   const reading = new PostgresqlSession(client.channel('read'))
   const writing = new PostgresqlSession(client.channel('write'))
   const sender: Sender = {
-    one: (appending) => again(() => appendOne(engine, writing, appending)),
+    one: (appending, doubtful = false) =>
+      surely(doubtful, {
+        append: () => again(() => appendOne(engine, writing, appending)),
+        find: () => findAppended(engine, reading, appending),
+      }),
     several: (all) => again(() => appendSeveral(engine, writing, all)),
   }
   const current: SqlRunner['read'] = (work) => work(reading)
@@ -99,7 +135,11 @@ export function securedAccess({ client, engine, maintenance, replicas }: AccessP
     again(() => client.transaction(inTransaction(work), [tenantSetting(tenantId)]))
   const appends = new AppendQueue(
     {
-      one: (appending) => write(appending.tenantId, (session) => appendOne(engine, session, appending)),
+      one: (appending, doubtful = false) =>
+        surely(doubtful, {
+          append: () => write(appending.tenantId, (session) => appendOne(engine, session, appending)),
+          find: () => write(appending.tenantId, (session) => findAppended(engine, session, appending)),
+        }),
       several: (all) => write(all[0]?.tenantId ?? '', (session) => appendSeveral(engine, session, all)),
     },
     SENDERS,

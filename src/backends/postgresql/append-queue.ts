@@ -3,7 +3,8 @@ import type { Appending, Appends } from '../sql/engine.js'
 
 /** How a queue reaches the store. */
 export interface Sender {
-  one(appending: Appending): Promise<number | null>
+  /** `doubtful`: it may have been stored already. */
+  one(appending: Appending, doubtful?: boolean): Promise<number | null>
   /** All of one tenant, and all or nothing. */
   several(all: readonly Appending[]): Promise<(number | null)[]>
 }
@@ -22,6 +23,8 @@ interface Turn {
   readonly appending: Appending | null
 }
 
+/** The store is away or busy: each alone would be answered the same. */
+const AWAY = ['connection', 'timeout', 'overloaded', 'closed']
 /** Messages, and conversations, that one statement takes at most. */
 const MOST_ROWS = 1000
 const MOST_TURNS = 64
@@ -128,10 +131,11 @@ export class AppendQueue implements Appends {
       const last = all.length === 1 ? [await this.sender.one(all[0] as Appending)] : await this.sender.several(all)
       await Promise.all(group.map((turn, i) => this.#answer(turn, last[i] ?? null)))
     } catch (error) {
-      // Who is to blame shows when each is tried alone; whether a lost statement was stored does not.
-      const lost = error instanceof ConnectionError || (error instanceof BrunoMemoryError && error.code === 'timeout')
-      if (lost) for (const { jobs } of group) for (const { reject } of jobs) reject(error)
-      else await Promise.all(group.map((turn) => this.#apart(turn)))
+      // Who is to blame, or whether it was stored, shows when each is tried alone.
+      const doubtful = error instanceof ConnectionError && error.outcome === 'unknown'
+      const away = !doubtful && error instanceof BrunoMemoryError && AWAY.includes(error.code)
+      if (away) for (const { jobs } of group) for (const { reject } of jobs) reject(error)
+      else await Promise.all(group.map((turn) => this.#apart(turn, doubtful)))
     }
   }
 
@@ -144,13 +148,13 @@ export class AppendQueue implements Appends {
     }
   }
 
-  async #apart({ jobs }: Turn): Promise<void> {
-    for (const job of jobs) await this.#alone(job)
+  async #apart({ jobs }: Turn, doubtful = false): Promise<void> {
+    for (const job of jobs) await this.#alone(job, doubtful)
   }
 
-  async #alone({ fast, slow, resolve, reject }: Job): Promise<void> {
+  async #alone({ fast, slow, resolve, reject }: Job, doubtful = false): Promise<void> {
     try {
-      const last = fast && (await this.sender.one(fast))
+      const last = fast && (await this.sender.one(fast, doubtful))
       if (last === null) await slow()
       resolve(last)
     } catch (error) {

@@ -3,7 +3,7 @@ import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { INSERTED } from '../sql/columns.js'
 import { alive, tenantIs } from '../sql/context.js'
 import { type Appending, perEngine, type SqlEngine } from '../sql/engine.js'
-import { bare, bind, count, EMPTY, value } from '../sql/statement.js'
+import { bare, bind, count, EMPTY, list, value } from '../sql/statement.js'
 import { arrayOf, typeOf } from './arrays.js'
 import { arrays, columnsOf, conflict, unnested } from './insert.js'
 import type { PostgresqlSession } from './session.js'
@@ -140,6 +140,32 @@ export async function appendOne(
   } catch (error) {
     throw conflict(error, 'messages', rows, path)
   }
+}
+
+const stored = perEngine((engine) => {
+  const { messages: m } = engine.tables
+  const selection = { id: m.id, position: m.position, content: m.content, createdAt: m.createdAt }
+  return engine.statement(
+    selection,
+    () => sql`select ${list(selection)} from ${m} where ${tenantIs(m.tenantId)} and ${m.conversationId} = ${value('conversationId')}
+      and ${engine.conditions.among(sql`${m.id}`, 'ids')}`,
+  )
+})
+
+/** The last position of messages that are there as they were to be appended; null where any is missing or another. */
+export async function findAppended(
+  engine: SqlEngine,
+  session: PostgresqlSession,
+  { tenantId, conversationId, rows }: Appending,
+): Promise<number | null> {
+  const ids = arrayOf(rows.map((row) => row.id))
+  const found = await session.all(stored(engine), { tenantId, conversationId, ids })
+  const known = new Map(found.map((row) => [row.id, row]))
+  const same = rows.every((row) => {
+    const there = known.get(row.id as string)
+    return there?.content === row.content && there?.createdAt.getTime() === (row.createdAt as Date).getTime()
+  })
+  return same ? Math.max(...found.map(({ position }) => position)) : null
 }
 
 /** Appends to several conversations of one tenant, all or nothing; null for each that is not as it must be. */

@@ -1,10 +1,12 @@
 import type postgres from 'postgres'
 import { TimeoutError } from '../../errors.js'
-import type { Sql } from './connect.js'
+import { END, type Sql } from './connect.js'
 import { isLost, translateError, unknownOutcome } from './errors.js'
 import { type Channel, Lane, type Rows, type Transaction } from './lane.js'
 import { Slots } from './slots.js'
 
+/** The longest that a timer can be set for, in milliseconds. */
+const MAX_TIMER = 2 ** 31 - 1
 /** Statements that one connection may be given before it answered the first. */
 const PIPELINE = 16
 
@@ -82,7 +84,8 @@ export class PostgresqlClient {
   async #answered(kind: 'read' | 'write', text: string, values: readonly unknown[], options: object): Promise<Rows> {
     let timer: NodeJS.Timeout | undefined
     // The server ends a statement by itself; this is for one that does not answer any more.
-    const wait = this.settings.statementTimeout + this.settings.acquireTimeout
+    const { statementTimeout, acquireTimeout } = this.settings
+    const wait = statementTimeout === 0 ? MAX_TIMER : statementTimeout + acquireTimeout
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         const tail = kind === 'write' ? '; it is not known whether this write was stored' : ''
@@ -162,7 +165,7 @@ export class PostgresqlClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#shared?.sql.end({ timeout: 5 }), ...this.#lanes.map((lane) => lane.end())])
+    await Promise.all([this.#shared?.sql.end(END), ...this.#lanes.map((lane) => lane.end())])
   }
 }
 

@@ -1,8 +1,11 @@
-import { connect as connectSocket, type Socket } from 'node:net'
+import { connect as connectSocket, Socket } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type postgres from 'postgres'
 import { ConfigurationError, ConnectionError } from '../../errors.js'
 import { parseInstant } from './instants.js'
+
+/** How postgres.js is ended, when nothing is under way any more: it waits for a connection that was lost for ever. */
+export const END = { timeout: 0.5 }
 
 export type Sql = postgres.Sql<Record<string, never>>
 
@@ -70,48 +73,53 @@ function watch(socket: Socket, limit: number): void {
   timer.unref()
 }
 
-function dial({ host, port }: Host, timeout: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host, port })
-    // A small COPY or a pipelined statement would wait for the other side's delayed acknowledgement.
-    socket.setNoDelay(true)
-    socket.setTimeout(timeout, () => socket.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })))
-    socket.once('error', reject)
-    socket.once('connect', () => {
-      socket.setTimeout(0)
-      socket.removeAllListeners('timeout')
-      socket.removeListener('error', reject)
-      resolve(socket)
-    })
+function dial({ host, port }: Host, settings: ConnectionSettings): Socket {
+  const socket = connectSocket({ host, port })
+  // A small COPY or a pipelined statement would wait for the other side's delayed acknowledgement.
+  socket.setNoDelay(true)
+  // For the server's name in TLS.
+  Object.assign(socket, { host, port })
+  if (settings.statementTimeout > 0) watch(socket, settings.statementTimeout + 10_000)
+  return socket
+}
+
+/** Whether a host can be reached, in time. */
+function reaches(socket: Socket, timeout: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (reached: boolean) => () => {
+      clearTimeout(timer)
+      socket.removeAllListeners()
+      if (!reached) socket.destroy()
+      resolve(reached)
+    }
+    const timer = setTimeout(done(false), timeout)
+    socket.once('connect', done(true))
+    socket.once('error', done(false))
   })
 }
 
-/** Opens sockets to the hosts in turn, so that a server that is down or only reads is passed over. */
+/**
+ * Opens sockets to the hosts in turn, so that a server that is down or only reads is passed over. One that cannot be
+ * reached is answered all the same, to fail in the client's hands: a failure before would leave it waiting for ever.
+ */
 function sockets(settings: ConnectionSettings, hosts: readonly Host[]) {
   let next = 0
   let tries = 0
-  const open = async (): Promise<Socket> => {
-    if (hosts.length > 1 && ++tries > 2 * hosts.length) {
+  const pick = (): Host => hosts[next++ % hosts.length] as Host
+  const several = async (): Promise<Socket> => {
+    // Without a server that accepts writes the client would go round for ever.
+    if (++tries > 2 * hosts.length) {
       tries = 0
-      throw new ConnectionError(`none of the ${hosts.length} hosts accepts ${settings.readWrite ? 'writes' : 'reads'}`)
+      return new Socket().destroy(new ConnectionError(`none of the ${hosts.length} hosts is what is asked for`))
     }
-    let failure: unknown
-    for (let i = 0; i < hosts.length; i++) {
-      const host = hosts[next++ % hosts.length] as Host
-      try {
-        const socket = await dial(host, settings.connectTimeout)
-        // For the server's name in TLS.
-        Object.assign(socket, { host: host.host, port: host.port })
-        watch(socket, settings.statementTimeout + 10_000)
-        return socket
-      } catch (error) {
-        failure = error
-      }
+    for (let i = 1; i < hosts.length; i++) {
+      const socket = dial(pick(), settings)
+      if (await reaches(socket, settings.connectTimeout)) return socket
     }
-    throw failure
+    return dial(pick(), settings)
   }
   return {
-    open,
+    open: hosts.length > 1 ? several : () => dial(pick(), settings),
     arrived: () => {
       tries = 0
     },

@@ -1,6 +1,6 @@
 import type postgres from 'postgres'
 import { ConnectionError, StorageError } from '../../errors.js'
-import type { Sql } from './connect.js'
+import { END, type Sql } from './connect.js'
 import { isLost, translateError, unknownOutcome } from './errors.js'
 
 type Query = postgres.PendingQuery<postgres.Row[]>
@@ -15,6 +15,9 @@ export interface Channel {
   exec(text: string): Promise<void>
 }
 
+/** Milliseconds after which a connection is looked at before a transaction begins on it. */
+const RESTED = 500
+
 const lost = (): ConnectionError =>
   new ConnectionError('the connection to PostgreSQL was lost: nothing of this unit was stored')
 
@@ -26,6 +29,7 @@ export class Lane {
   readonly #sql: Sql
   readonly #arrived: () => void
   #ready = false
+  #rested = 0
   #current: Transaction | null = null
 
   constructor(connect: (onclose: () => void) => { readonly sql: Sql; arrived(): void }) {
@@ -50,9 +54,11 @@ export class Lane {
    * waited for, for what follows a BEGIN that failed would be executed by itself.
    */
   async begin(settings: readonly string[]): Promise<Transaction> {
-    if (!this.#ready) await this.#connect()
+    // One that rested may have been cut off meanwhile, which shows only when it is used.
+    if (!this.#ready || performance.now() - this.#rested > RESTED) await this.#connect()
     const transaction = new Transaction(this.#sql, () => {
       if (this.#current === transaction) this.#current = null
+      this.#rested = performance.now()
     })
     this.#current = transaction
     transaction.start(settings)
@@ -66,17 +72,19 @@ export class Lane {
   }
 
   async #connect(): Promise<void> {
+    const look = () => this.#sql.unsafe('select 1', [], { prepare: false })
     try {
-      await this.#sql.unsafe('select 1', [], { prepare: false })
+      await (this.#ready ? look().catch(look) : look())
     } catch (error) {
       throw translateError(error)
     }
     this.#arrived()
     this.#ready = true
+    this.#rested = performance.now()
   }
 
   async end(): Promise<void> {
-    await this.#sql.end({ timeout: 5 })
+    await this.#sql.end(END)
   }
 }
 

@@ -2,7 +2,7 @@ import type { PostgresqlOptions } from '../../contract/options.js'
 import { ConfigurationError } from '../../errors.js'
 import { createMigrator } from '../../migrate/migrator.js'
 import { PostgresqlClient } from './client.js'
-import { type ConnectionSettings, connector } from './connect.js'
+import { type ConnectionSettings, connector, END } from './connect.js'
 import { translateError } from './errors.js'
 import { type PostgresqlMigrationClient, postgresqlMigrationTarget } from './migration.js'
 import { Replicas } from './replicas.js'
@@ -91,7 +91,7 @@ export async function migrate(options: PostgresqlOptions): Promise<void> {
   } catch (error) {
     throw translateError(error)
   } finally {
-    await sql.end({ timeout: 5 })
+    await sql.end(END)
   }
 }
 

@@ -3,7 +3,7 @@ import type { Filter } from '../../contract/filter.js'
 import { ConfigurationError } from '../../errors.js'
 import { type Analyzer, type AnalyzerRecord, mergeTerms, type QueryTerm } from '../../search/analyzer.js'
 import { now, type SqlContext, type SqlStoreContext, tenantIs } from './context.js'
-import { perEngine, type SqlRunner, type SqlSession } from './engine.js'
+import { perEngine, type SqlEngine, type SqlRunner, type SqlSession } from './engine.js'
 import { list, value } from './statement.js'
 import { insertInto } from './write.js'
 
@@ -36,6 +36,12 @@ const statements = perEngine((engine) => {
     ),
     get: engine.statement(selection, () => sql`select ${list(selection)} from ${t} where ${t.id} = ${value('id')}`),
     insert: engine.command(() => sql`${insertInto(engine, 'analyzers', KEYS)} on conflict (id) do nothing`),
+    replace: engine.command(
+      () => sql`${insertInto(engine, 'analyzers', KEYS)} on conflict (id) do update set stemmer = excluded.stemmer,
+        stemmer_version = excluded.stemmer_version, language = excluded.language, cjk = excluded.cjk,
+        updated_at = excluded.updated_at, version = ${t.version} + 1, revision = excluded.revision`,
+    ),
+    forgetLanguages: engine.command(() => sql`delete from ${t} where ${t.id} <> ${value('id')}`),
   }
 })
 
@@ -97,6 +103,28 @@ export async function useLanguage(
   const values = { id: idOf(language), ...analyzer.record, createdAt: at, updatedAt: at, version: 1 }
   await session.run(statements(context.engine).insert, values)
   return analyzer
+}
+
+/** The analyzer that a store was indexed with; null where none is on record. */
+export async function recordedAnalyzer(engine: SqlEngine, session: SqlSession): Promise<AnalyzerRecord | null> {
+  return (await session.all(statements(engine).get, { id: ID }))[0] ?? null
+}
+
+/** Puts the analyzer on record, whatever is there; with a language, as that of the conversations which name it. */
+export async function replaceAnalyzer(
+  engine: SqlEngine,
+  session: SqlSession,
+  record: AnalyzerRecord,
+  at: Date,
+  language?: string,
+): Promise<void> {
+  const id = language === undefined ? ID : idOf(language)
+  await session.run(statements(engine).replace, { id, ...record, createdAt: at, updatedAt: at, version: 1 })
+}
+
+/** Takes the analyzers of all languages but the store's own off the record. */
+export async function forgetLanguages(engine: SqlEngine, session: SqlSession): Promise<void> {
+  await session.run(statements(engine).forgetLanguages, { id: ID })
 }
 
 /** The terms of a question, in the language of the conversation that is asked, or in all that are in use. */

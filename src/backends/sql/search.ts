@@ -7,16 +7,14 @@ import type { QueryTerm } from '../../search/analyzer.js'
 import { fuse } from '../../search/fusion.js'
 import { rerank } from '../../search/rerank.js'
 import { queryTerms } from './analyzer.js'
-import { documentColumns, memoryColumns, messageColumns } from './columns.js'
 import { now, type SqlContext } from './context.js'
 import { type SqlEngine, type SqlSession, TABLE_OF } from './engine.js'
 import { type FilterSql, filterSql } from './filters.js'
 import { type CheckedQuery, checkQuery } from './search-query.js'
 import { list, type Selection, type Statement } from './statement.js'
 import { conversationOf, rankByText, shaped, type TextRanks, whereOf } from './text-search.js'
-import { rankByVector, type VectorScore } from './vector-search.js'
+import { RECORD_COLUMNS, rankByVector, type VectorScore } from './vector-search.js'
 
-const COLUMNS = { message: messageColumns, memory: memoryColumns, document: documentColumns }
 /** Hits that a reranker sees. */
 const RERANKED = 50
 
@@ -39,7 +37,7 @@ type Stored = Hit['record'] & { readonly seq: number }
 
 function recordStatement(engine: SqlEngine, kind: SearchKind, filter: FilterSql): Statement<Stored> {
   const table = engine.tables[TABLE_OF[kind]]
-  const selection: Selection = { seq: table.seq, ...COLUMNS[kind](engine.tables) }
+  const selection: Selection = { seq: table.seq, ...RECORD_COLUMNS[kind](engine.tables) }
   const conversation = conversationOf(engine, kind)
   const join: SQL = conversation ? sql`${engine.join} ${conversation.table} on ${conversation.on}` : sql``
   return shaped(
@@ -137,7 +135,7 @@ async function find(
               alone: query.mode === 'vector' && !query.factors,
             }),
     })
-  const wanted = query.rerank && context.reranker ? Math.max(query.limit, RERANKED) : query.limit
+  const wanted = query.rerank ? Math.max(query.limit, RERANKED) : query.limit
   const all = fused(query, ranks)
   const few = query.factors ? all : enough(all, query, wanted)
   const read = new Map(
@@ -164,30 +162,36 @@ async function find(
 const enough = (all: readonly Found[], query: CheckedQuery, wanted: number): readonly Found[] =>
   all.filter((hit) => hit.score >= query.minScore).slice(0, wanted)
 
-/** Best first. A question without a word that the analyzer keeps finds nothing by text. */
+/**
+ * Best first. A question without a word that the analyzer keeps finds nothing by text. The reranker may be a service, so
+ * it is asked when nothing is held any more: not inside a unit, which is one transaction to its end.
+ */
 export function sqlSearch(
   context: SqlContext,
   enabled: boolean,
   inUnit: boolean,
 ): (query: SearchQuery) => Promise<Hit[]> {
+  const reranker = inUnit ? null : context.reranker
   return async (input) => {
-    const query = checkQuery(input, context.weights)
+    const checked = checkQuery(input, context.weights)
+    const blank = checked.text.trim() === ''
+    const query = { ...checked, rerank: checked.rerank && reranker !== null && !blank }
     if (!enabled && query.mode !== 'vector')
       throw new UnsupportedError(
         'textSearch',
         'this memory was opened with enableFts: false; open it with enableFts: true',
       )
-    if (query.mode !== 'text' && query.vector === null && query.text.trim() === '') return []
+    if (query.mode !== 'text' && query.vector === null && blank) return []
     // The question's vector is made before anything is read: no read waits for a model.
     const vector = query.mode === 'text' ? null : await context.vectors.queryVector(query.text, query.vector, inUnit)
     const hits = await context.runner.read((session) => find(context, session, query, vector))
-    if (!query.rerank || !context.reranker || query.text === '') return hits
-    const better = await rerank(context.reranker, query.text, hits, query.explain)
+    if (!query.rerank || reranker === null) return hits
+    const better = await rerank(reranker, query.text, hits, query.explain)
     return better.filter((hit) => hit.score >= query.minScore).slice(0, query.limit)
   }
 }
 
-/** The memories that a text finds, for `recall`. */
+/** The memories that a text finds, for `recall`, which is a write: no reranker is waited for. */
 export async function searchMemories(
   context: SqlContext,
   session: SqlSession,
@@ -195,6 +199,6 @@ export async function searchMemories(
   filter: Filter,
   limit: number,
 ): Promise<MemoryEntry[]> {
-  const query = checkQuery({ ...filter, text, kinds: ['memory'], limit }, context.weights)
+  const query = checkQuery({ ...filter, text, kinds: ['memory'], limit, rerank: false }, context.weights)
   return (await find(context, session, query, null)).map((hit) => hit.record as MemoryEntry)
 }

@@ -84,7 +84,8 @@ interface Plan {
   readonly records: boolean
 }
 
-const COLUMNS = { message: messageColumns, memory: memoryColumns, document: documentColumns }
+/** What is read of a hit's record. */
+export const RECORD_COLUMNS = { message: messageColumns, memory: memoryColumns, document: documentColumns }
 
 function nearestStatement(
   engine: SqlEngine,
@@ -95,7 +96,7 @@ function nearestStatement(
   { way, plain, user, scope, records }: Plan,
 ): Statement<Near> {
   const selection: Selection = records
-    ? { seq: engine.tables[TABLE_OF[kind]].seq, ...COLUMNS[kind](engine.tables) }
+    ? { seq: engine.tables[TABLE_OF[kind]].seq, ...RECORD_COLUMNS[kind](engine.tables) }
     : selectionOf(engine, kind)
   const search = {
     metric,

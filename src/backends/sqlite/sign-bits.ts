@@ -5,9 +5,15 @@ export class SignBits {
   #count = 0
   /** Words of 32 bits in each vector. */
   readonly #wide: number
+  readonly #most: number
 
-  constructor(readonly bytes: number) {
+  /** Rows of so many bytes each, in at most `bound` bytes of memory. */
+  constructor(
+    readonly bytes: number,
+    bound = Number.POSITIVE_INFINITY,
+  ) {
     this.#wide = Math.ceil(bytes / 4)
+    this.#most = Math.floor(bound / (Float64Array.BYTES_PER_ELEMENT + this.#wide * Int32Array.BYTES_PER_ELEMENT))
   }
 
   get count(): number {
@@ -20,8 +26,12 @@ export class SignBits {
   get size(): number {
     return this.#seqs.byteLength + this.#words.byteLength
   }
+  /** How many more rows may be added. */
+  get room(): number {
+    return this.#most - this.#count
+  }
 
-  /** Adds a row behind the others; one of another width belongs to another space, and is left out. */
+  /** Adds a row behind the others, where there is room; one of another width belongs to another space, and is left out. */
   add(seq: number, bits: Buffer): void {
     if (bits.length !== this.bytes) return
     if (this.#count === this.#seqs.length) this.#grow()
@@ -31,7 +41,7 @@ export class SignBits {
   }
 
   #grow(): void {
-    const capacity = Math.max(1024, this.#count * 2)
+    const capacity = Math.min(this.#most, Math.max(1024, this.#count * 2))
     const seqs = new Float64Array(capacity)
     seqs.set(this.#seqs)
     const words = new Int32Array(capacity * this.#wide)

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { DistanceMetric } from '../../contract/embedder.js'
 import { decodeVector, encodeVector, signBits } from '../../embeddings/vector.js'
 import { type Look, type NearestSearch, perEngine, type SqlEngine, type VectorEngine } from '../sql/engine.js'
-import { list, type Statement, value } from '../sql/statement.js'
+import { count, list, value } from '../sql/statement.js'
 import type { SqliteSession } from './session.js'
 import { SignBits } from './sign-bits.js'
 
@@ -124,50 +124,109 @@ export function sqliteVectors(engineOf: () => SqlEngine): VectorEngine {
 
 /** Bytes of sign bits that a store keeps in memory. */
 const KEPT = 64 * 1024 * 1024
+/** Looks after which a part that was too large is counted again. */
+const AGAIN = 1000
+/** Rows of those found by which it is judged how many are gone: few, for this is done at each look. */
+const SAMPLE = 100
 
 /** The sign bits of the parts that are searched, brought up to what was committed at each look. */
-class Looks {
-  readonly #parts = new LRUCache<number, SignBits>({ maxSize: KEPT, sizeCalculation: (bits) => bits.size + 100 })
-  readonly #newer: Statement<{ seq: number; bits: Buffer }>
+export class Looks {
+  readonly #parts: LRUCache<number, SignBits>
+  /** Parts that do not fit, and for how many looks that is taken as known: reading one for nothing takes seconds. */
+  readonly #large = new LRUCache<number, number>({ max: 10_000 })
+  readonly #statements: ReturnType<typeof lookStatements>
 
-  constructor(readonly engine: SqlEngine) {
-    const selection = {
-      seq: { sql: sql`b.seq`, decode: Number },
-      bits: { sql: sql`b.bits`, decode: (value: unknown) => value as Buffer },
-    }
-    this.#newer = engine.statement(
-      selection,
-      () =>
-        sql`select b.seq, b.bits from bruno_embedding_bits as b where b.part = ${value('part')} and b.seq > ${value('last')} order by b.seq`,
-    )
+  constructor(
+    readonly engine: SqlEngine,
+    readonly bound = KEPT,
+  ) {
+    this.#parts = new LRUCache({ maxSize: bound, sizeCalculation: (bits) => bits.size })
+    this.#statements = lookStatements(engine)
   }
 
   async look(session: SqliteSession, part: number, vector: Float32Array, n: number): Promise<Look | null> {
     const question = signBits(vector)
     // Inside a transaction rows may be seen that are taken back, and their numbers are given again.
     if (!question || session.access !== 'read') return null
-    const bits = this.#parts.get(part) ?? new SignBits(question.length)
-    if (bits.bytes !== question.length) return null
-    const before = bits.size
-    for (const row of session.all(this.#newer, { part, last: bits.last })) bits.add(row.seq, row.bits)
-    if (bits.size > KEPT) return null
-    if (bits.size !== before) this.#parts.set(part, bits)
-    const seqs = bits.nearest(question, n)
-    return { seqs, all: seqs.length === bits.count }
+    const kept = this.#parts.get(part)
+    if (kept && kept.bytes !== question.length) return null
+    let bits = kept && this.#update(session, part, kept) ? kept : this.#load(session, part, question.length)
+    let seqs = bits?.nearest(question, n) ?? []
+    // A row that is gone stays here: where many of those found are, they stand in the place of others.
+    if (this.#manyGone(session, part, seqs)) {
+      bits = this.#load(session, part, question.length)
+      seqs = bits?.nearest(question, n) ?? []
+    }
+    return bits && { seqs, all: seqs.length === bits.count }
+  }
+
+  /** Reads a whole part; null where it does not fit. */
+  #load(session: SqliteSession, part: number, bytes: number): SignBits | null {
+    this.#parts.delete(part)
+    const wait = this.#large.get(part) ?? 0
+    if (wait > 0) {
+      this.#large.set(part, wait - 1)
+      return null
+    }
+    const bits = new SignBits(bytes, this.bound)
+    const [counted] = session.all(this.#statements.count, { part, most: bits.room + 1 })
+    if ((counted?.n ?? 0) <= bits.room && this.#update(session, part, bits)) return bits
+    this.#large.set(part, AGAIN)
+    return null
+  }
+
+  /** Adds what is newer; answers whether it fits. */
+  #update(session: SqliteSession, part: number, bits: SignBits): boolean {
+    const { size, room, last } = bits
+    const rows = session.all(this.#statements.newer, { part, last, most: room + 1 })
+    if (rows.length > room) return false
+    for (const row of rows) bits.add(row.seq, row.bits)
+    if (bits.size !== size) {
+      // The cache weighs an entry once, when it gets it.
+      this.#parts.delete(part)
+      this.#parts.set(part, bits)
+    }
+    return true
+  }
+
+  #manyGone(session: SqliteSession, part: number, seqs: readonly number[]): boolean {
+    const step = Math.ceil(seqs.length / SAMPLE)
+    const sample = seqs.filter((_, i) => i % step === 0)
+    if (sample.length === 0) return false
+    const looked = this.engine.conditions.encodeRows(sample.map((seq) => [seq]))
+    const [there] = session.all(this.#statements.there, { part, looked })
+    return sample.length - (there?.n ?? 0) > sample.length / 4
   }
 }
 const looks = perEngine((engine) => new Looks(engine))
 
-const kept = new WeakMap<SqlEngine, ReturnType<SqlEngine['command']>>()
-function keepBits(engine: SqlEngine): ReturnType<SqlEngine['command']> {
-  let statement = kept.get(engine)
-  if (!statement) {
-    statement = engine.command(
-      () =>
-        sql`insert into bruno_embedding_bits (part, seq, record_seq, bits) values (${value('part')}, ${value('seq')}, ${value('recordSeq')}, ${value('bits')})
-          on conflict (part, seq) do update set record_seq = excluded.record_seq, bits = excluded.bits`,
-    )
-    kept.set(engine, statement)
+function lookStatements(engine: SqlEngine) {
+  const bits = {
+    seq: { sql: sql`b.seq`, decode: Number },
+    bits: { sql: sql`b.bits`, decode: (value: unknown) => value as Buffer },
   }
-  return statement
+  const counted = { n: count(sql``) }
+  const ofPart = sql`bruno_embedding_bits as b where b.part = ${value('part')}`
+  return {
+    newer: engine.statement(
+      bits,
+      () => sql`select b.seq, b.bits from ${ofPart} and b.seq > ${value('last')} order by b.seq limit ${value('most')}`,
+    ),
+    /** How many there are, up to `most`. */
+    count: engine.statement(counted, () => sql`select count(*) from (select 1 from ${ofPart} limit ${value('most')})`),
+    /** How many of some rows are there still. */
+    there: engine.statement(
+      counted,
+      () =>
+        sql`select count(*) from ${engine.conditions.rows('looked', { seq: 'integer' })} as s cross join ${ofPart} and b.seq = s.seq`,
+    ),
+  }
 }
+
+const keepBits = perEngine((engine) =>
+  engine.command(
+    () =>
+      sql`insert into bruno_embedding_bits (part, seq, record_seq, bits) values (${value('part')}, ${value('seq')}, ${value('recordSeq')}, ${value('bits')})
+        on conflict (part, seq) do update set record_seq = excluded.record_seq, bits = excluded.bits`,
+  ),
+)
