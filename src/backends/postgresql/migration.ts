@@ -3,6 +3,7 @@ import {
   ConfigurationError,
   ConnectionError,
   MigrationError,
+  OverloadedError,
   StorageError,
   TimeoutError,
 } from '../../errors.js'
@@ -187,6 +188,7 @@ function failure(cause: unknown, migration?: BundledMigration, statement = 0): u
   const code = codeOf(cause)
   if (cause instanceof BrunoMemoryError) return cause
   const during = migration ? `migration ${migration.tag} is taken back: ` : ''
+  if (code === '53300') return new OverloadedError(`${during}PostgreSQL has too many connections`, { cause })
   if (unreachable.test(code)) return new ConnectionError(`${during}PostgreSQL cannot be reached (${code})`, { cause })
   if (!sqlState.test(code)) return cause
   if (code.startsWith('28')) return refusal('PostgreSQL refuses the user or the password', cause)
