@@ -26,6 +26,40 @@ async function readsFromReplica(behind: () => Promise<boolean>): Promise<boolean
   return !(await behind())
 }
 
+describe('several hosts in one URL', () => {
+  const hosts = (...urls: readonly string[]): string => {
+    const [first = ''] = urls
+    return first.replace(new URL(first).host, urls.map((url) => new URL(url).host).join(','))
+  }
+  const absent = (): string => {
+    const made = new URL(servers.primaryUrl)
+    made.port = '1'
+    return made.href
+  }
+
+  test('lead to the one that accepts writes, whatever their order', async () => {
+    for (const urls of [
+      [servers.replicaUrl, servers.primaryUrl],
+      [absent(), servers.primaryUrl],
+      [servers.primaryUrl, absent(), servers.replicaUrl],
+    ]) {
+      const found = createBackend('postgresql', { connectionString: hosts(...urls), poolSize: 4, connectTimeout: 2000 })
+      await Promise.all(Array.from({ length: 8 }, (_, i) => found.users.create({ name: `${i}` })))
+      await found.unitOfWork((unit) => unit.users.create({ name: 'of a unit' }))
+      await found.close()
+    }
+  })
+
+  test('are refused in time where none accepts writes', async () => {
+    const found = createBackend('postgresql', {
+      connectionString: hosts(servers.replicaUrl, absent()),
+      connectTimeout: 1000,
+    })
+    await expect(found.connect()).rejects.toMatchObject({ code: 'connection' })
+    await found.close()
+  })
+})
+
 describe('reads with a replica', () => {
   test('see what this memory wrote, outside and inside of units', async () => {
     for (let i = 0; i < 30; i++) {

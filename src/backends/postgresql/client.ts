@@ -20,14 +20,14 @@ export interface PoolSettings {
   readonly statementTimeout: number
 }
 
-export type Connect = (max: number, onclose?: () => void) => { readonly sql: Sql; arrived(): void }
+export type Connect = (max: number, onclose?: () => void) => Sql
 
 /**
  * Connections of a store. Transactions never share a connection pool with single statements: under load postgres.js
  * gives a transaction a connection that others use too, whose writes are then acknowledged and rolled back.
  */
 export class PostgresqlClient {
-  readonly #shared: { readonly sql: Sql; arrived(): void } | null
+  readonly #shared: Sql | null
   readonly #lanes: Lane[]
   readonly #idle: Lane[]
   readonly #statementSlots: Slots
@@ -95,10 +95,8 @@ export class PostgresqlClient {
     try {
       const shared = this.#shared
       if (!shared) return await Promise.race([this.#onOnly(text, values, options), late])
-      const query = shared.sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], options).values()
-      const rows = (await Promise.race([query, late])) as unknown as Rows
-      shared.arrived()
-      return rows
+      const query = shared.unsafe(text, values as postgres.ParameterOrJSON<never>[], options).values()
+      return (await Promise.race([query, late])) as unknown as Rows
     } finally {
       clearTimeout(timer)
     }
@@ -165,7 +163,7 @@ export class PostgresqlClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#shared?.sql.end(END), ...this.#lanes.map((lane) => lane.end())])
+    await Promise.all([this.#shared?.end(END), ...this.#lanes.map((lane) => lane.end())])
   }
 }
 

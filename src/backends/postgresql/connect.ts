@@ -1,7 +1,7 @@
-import { connect as connectSocket, Socket } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type postgres from 'postgres'
-import { ConfigurationError, ConnectionError } from '../../errors.js'
+import { ConfigurationError } from '../../errors.js'
+import { dial, type Host, hostsOf, Locator, URL_FORM } from './hosts.js'
 import { parseInstant } from './instants.js'
 
 /** How postgres.js is ended, when nothing is under way any more: it waits for a connection that was lost for ever. */
@@ -22,108 +22,6 @@ export interface ConnectionSettings {
   readonly durability: 'power' | 'process'
   /** Whether it must be the server that accepts writes. */
   readonly readWrite: boolean
-}
-
-interface Host {
-  readonly host: string
-  readonly port: number
-}
-
-const URL_FORM = 'write postgres://user:password@host:5432/database'
-
-/** The hosts of a URL, which may name several: `postgres://a:5432,b:5433/app`. */
-export function hostsOf(connectionString: string): { readonly hosts: readonly Host[]; readonly single: string } {
-  const parts = /^(postgres(?:ql)?:\/\/)((?:[^/@?]*@)?)([^/?]*)(.*)$/s.exec(connectionString)
-  if (!parts) throw new ConfigurationError(`option connectionString: cannot be read: ${URL_FORM}`)
-  const [, scheme, credentials, names = '', rest] = parts
-  const hosts = names.split(',').map((name) => {
-    const found = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(name)
-    const port = Number(found?.[2] ?? 5432)
-    if (!found || port < 1 || port > 65_535)
-      throw new ConfigurationError(`option connectionString: a host or port cannot be read: ${URL_FORM}`)
-    return { host: decodeURIComponent(found[1] || 'localhost').replace(/^\[|\]$/g, ''), port }
-  })
-  const single = `${scheme}${credentials}${names.split(',')[0] ?? ''}${rest}`
-  try {
-    new URL(single)
-  } catch {
-    // The error's own message quotes the URL, which may hold a password.
-    throw new ConfigurationError(`option connectionString: cannot be read: ${URL_FORM}`)
-  }
-  return { hosts, single }
-}
-
-/** Milliseconds between two looks whether a server still answers. */
-const WATCH = 1000
-
-/** Destroys a socket whose other end has been silent for `limit` ms although it was sent something. */
-function watch(socket: Socket, limit: number): void {
-  let read = 0
-  let answered = 0
-  let since = performance.now()
-  const timer = setInterval(() => {
-    if (socket.destroyed) return clearInterval(timer)
-    if (socket.bytesRead !== read || socket.bytesWritten === answered) {
-      read = socket.bytesRead
-      answered = socket.bytesWritten
-      since = performance.now()
-    } else if (performance.now() - since > limit)
-      socket.destroy(Object.assign(new Error('the server no longer answers'), { code: 'ETIMEDOUT' }))
-  }, WATCH)
-  timer.unref()
-}
-
-function dial({ host, port }: Host, settings: ConnectionSettings): Socket {
-  const socket = connectSocket({ host, port })
-  // A small COPY or a pipelined statement would wait for the other side's delayed acknowledgement.
-  socket.setNoDelay(true)
-  // For the server's name in TLS.
-  Object.assign(socket, { host, port })
-  if (settings.statementTimeout > 0) watch(socket, settings.statementTimeout + 10_000)
-  return socket
-}
-
-/** Whether a host can be reached, in time. */
-function reaches(socket: Socket, timeout: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const done = (reached: boolean) => () => {
-      clearTimeout(timer)
-      socket.removeAllListeners()
-      if (!reached) socket.destroy()
-      resolve(reached)
-    }
-    const timer = setTimeout(done(false), timeout)
-    socket.once('connect', done(true))
-    socket.once('error', done(false))
-  })
-}
-
-/**
- * Opens sockets to the hosts in turn, so that a server that is down or only reads is passed over. One that cannot be
- * reached is answered all the same, to fail in the client's hands: a failure before would leave it waiting for ever.
- */
-function sockets(settings: ConnectionSettings, hosts: readonly Host[]) {
-  let next = 0
-  let tries = 0
-  const pick = (): Host => hosts[next++ % hosts.length] as Host
-  const several = async (): Promise<Socket> => {
-    // Without a server that accepts writes the client would go round for ever.
-    if (++tries > 2 * hosts.length) {
-      tries = 0
-      return new Socket().destroy(new ConnectionError(`none of the ${hosts.length} hosts is what is asked for`))
-    }
-    for (let i = 1; i < hosts.length; i++) {
-      const socket = dial(pick(), settings)
-      if (await reaches(socket, settings.connectTimeout)) return socket
-    }
-    return dial(pick(), settings)
-  }
-  return {
-    open: hosts.length > 1 ? several : () => dial(pick(), settings),
-    arrived: () => {
-      tries = 0
-    },
-  }
 }
 
 const asIs = (value: unknown): unknown => value
@@ -161,13 +59,10 @@ async function loadClient(): Promise<typeof postgres> {
 }
 
 /** Makes postgres.js instances that are alike but for their size. */
-export async function connector(
-  settings: ConnectionSettings,
-): Promise<(max: number, onclose?: () => void) => { readonly sql: Sql; arrived(): void }> {
+export async function connector(settings: ConnectionSettings): Promise<(max: number, onclose?: () => void) => Sql> {
   const client = await loadClient()
   const { hosts, single } = hostsOf(settings.connectionString)
-  return (max, onclose) => {
-    const { open, arrived } = sockets(settings, hosts)
+  const make = (max: number, socket: () => unknown, onclose?: () => void): Sql => {
     const options = {
       max,
       prepare: settings.prepare,
@@ -179,18 +74,35 @@ export async function connector(
       max_lifetime: null,
       backoff: (retries: number) => Math.min(0.5, 0.02 * 2 ** retries),
       connection: startParameters(settings),
-      socket: open,
+      socket,
       ...(settings.ssl !== undefined && { ssl: settings.ssl }),
       ...(onclose && { onclose }),
-      ...(hosts.length > 1 && { target_session_attrs: settings.readWrite ? 'read-write' : undefined }),
     }
     try {
-      return {
-        sql: client(single, options as unknown as postgres.Options<Record<string, never>>) as unknown as Sql,
-        arrived,
-      }
+      return client(single, options as unknown as postgres.Options<Record<string, never>>) as unknown as Sql
     } catch {
       throw new ConfigurationError(`option connectionString: cannot be read: ${URL_FORM}`)
     }
+  }
+  const [only] = hosts
+  if (only && hosts.length === 1)
+    return (max, onclose) => make(max, () => dial(only, settings.statementTimeout), onclose)
+  const locator = new Locator(hosts, (host) => fits(host, settings, make), settings.statementTimeout)
+  return (max, onclose) => make(max, () => locator.open(), onclose)
+}
+
+async function fits(
+  host: Host,
+  { readWrite, statementTimeout }: ConnectionSettings,
+  make: (max: number, socket: () => unknown) => Sql,
+): Promise<boolean> {
+  const sql = make(1, () => dial(host, statementTimeout))
+  try {
+    const [row] = await sql.unsafe('select pg_is_in_recovery() as follows')
+    return !readWrite || row?.follows === false
+  } catch {
+    return false
+  } finally {
+    await sql.end(END)
   }
 }

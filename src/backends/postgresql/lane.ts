@@ -27,15 +27,12 @@ const lost = (): ConnectionError =>
  */
 export class Lane {
   readonly #sql: Sql
-  readonly #arrived: () => void
   #ready = false
   #rested = 0
   #current: Transaction | null = null
 
-  constructor(connect: (onclose: () => void) => { readonly sql: Sql; arrived(): void }) {
-    const { sql, arrived } = connect(() => this.#closed())
-    this.#sql = sql
-    this.#arrived = arrived
+  constructor(connect: (onclose: () => void) => Sql) {
+    this.#sql = connect(() => this.#closed())
   }
 
   #closed(): void {
@@ -78,7 +75,6 @@ export class Lane {
     } catch (error) {
       throw translateError(error)
     }
-    this.#arrived()
     this.#ready = true
     this.#rested = performance.now()
   }

@@ -60,7 +60,7 @@ async function connected<T>(sql: Sql, work: (looking: Looking) => Promise<T>): P
 /** Looks at a database on one connection. Errors never name the URL, which may hold a password. */
 export async function withConnection<T>(url: string, work: (looking: Looking) => Promise<T>): Promise<T> {
   const connect = await connector(settingsFor(url, { prepare: false }))
-  return connected(connect(1).sql, work)
+  return connected(connect(1), work)
 }
 
 /** What work on a whole store is done with: everything goes over one connection, which holds the lock. */
@@ -114,7 +114,7 @@ async function checkStore({ ask, client }: Looking): Promise<void> {
 export async function maintain<T>(url: string, work: (maintenance: Maintenance) => Promise<T>): Promise<T> {
   const settings = settingsFor(url)
   const connect = await connector(settings)
-  await connected(connect(1).sql, checkStore)
+  await connected(connect(1), checkStore)
   const { statementTimeout } = settings
   const client = new PostgresqlClient(
     { statements: 0, transactions: 1, acquireTimeout: 10_000, statementTimeout },

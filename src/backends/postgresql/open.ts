@@ -81,7 +81,7 @@ export async function migrate(options: PostgresqlOptions): Promise<void> {
       idleInTransactionTimeout: 0,
     }),
   )
-  const { sql } = connect(1)
+  const sql = connect(1)
   try {
     const bundle = await import('../../migrate/bundled/postgresql.js')
     const target = postgresqlMigrationTarget(sql as unknown as PostgresqlMigrationClient)
