@@ -145,7 +145,7 @@ async function searches(url: string, memory: Memory, hand: Raw): Promise<Result>
   let next = 0
   const question = () => QUESTIONS[next++ % QUESTIONS.length] as string
   return compare({
-    name: 'text search, top 10 of 20,000 messages (raw: the same statements, without the ranking)',
+    name: 'text search, top 10 (raw: the same statements, without the ranking)',
     goal: 0.9,
     rounds: many(30),
     calls: QUESTIONS.length,

@@ -92,7 +92,7 @@ export function findStore(options: StoreOptions, io: CliIo): Store {
 
 /** What is in the database; of one that is not known, opening it says what it is. */
 const lookInto = async ({ upkeep }: Store): Promise<Look> =>
-  upkeep ? upkeep.look() : { exists: true, language: null, secured: false }
+  upkeep ? upkeep.look() : { exists: true, language: null, secured: false, space: null }
 
 /** Whether the database holds a memory. */
 export const hasMemory = async (store: Store): Promise<boolean> => (await lookInto(store)).exists
@@ -124,7 +124,11 @@ export async function openMemory(store: Store, options: StoreOptions, { create =
     ...store.options,
     ...(found.secured && { rowLevelSecurity: true }),
     ...(language === 'none' ? { enableFts: false } : { language }),
-    ...(options.embeddings && { embeddingFunction: options.embeddings }),
+    ...(options.embeddings && {
+      embeddingFunction: options.embeddings,
+      // As `reembed` made them: the model alone does not say.
+      ...(found.space && { distanceMetric: found.space.metric, embeddingDimensions: found.space.dimensions }),
+    }),
     migrate: create ? 'auto' : 'check',
   })
   try {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { ReembedReport, ReembedSettings } from '../backends/sql/reembed.js'
 import type { ReindexReport, ReindexSettings } from '../backends/sql/reindex.js'
+import type { EmbeddingSpace } from '../contract/embedder.js'
 
 /** What is known of a database before its memory is opened. */
 export interface Look {
@@ -10,6 +11,8 @@ export interface Look {
   readonly language: string | null
   /** Whether the tables' policies hold for the role of the URL. */
   readonly secured: boolean
+  /** What its vectors are compared by, and their length; null where it has none. */
+  readonly space: Pick<EmbeddingSpace, 'metric' | 'dimensions'> | null
 }
 
 /** Work on a database that no memory is open for. Each engine is loaded only when it is used. */
@@ -24,10 +27,11 @@ export interface Upkeep {
 export const sqliteUpkeep = (path: string): Upkeep => ({
   place: `at ${path}`,
   async look() {
-    if (!existsSync(path)) return { exists: false, language: null, secured: false }
-    const { recordedLanguage } = await import('../backends/sqlite/doctor.js')
+    if (!existsSync(path)) return { exists: false, language: null, secured: false, space: null }
+    const { recordedLanguage, recordedSpace } = await import('../backends/sqlite/doctor.js')
     // What cannot be looked into is said better by opening it.
-    return { exists: true, language: await recordedLanguage(path).catch(() => null), secured: false }
+    const language = await recordedLanguage(path).catch(() => null)
+    return { exists: true, language, secured: false, space: await recordedSpace(path).catch(() => null) }
   },
   reindex: async (settings) =>
     (await import('../backends/sqlite/reindex.js')).reindexSqlite({ ...settings, databasePath: path }),

@@ -81,6 +81,8 @@ describe('bruno-memory reembed', () => {
     ])
     expect(await opens(url, { embeddingFunction: 'offline' })).toBe(false)
     expect(await opens(url, { embeddingFunction: 'offline', distanceMetric: 'dot' })).toBe(true)
+    const search = ['search', 'sailing', '--url', url, '--user', 'ada', '--mode', 'vector', '--embeddings', 'offline']
+    expect((await cli(search)).stdout).toContain('sailing boat')
     const euclidean = await reembed(url, '--embeddings', 'offline', '--metric', 'euclidean', '--drop-old')
     expect(euclidean.stdout).toBe(
       '3 vectors of offline energetic-ai-en, 512 dimensions, euclidean\n6 older vectors are deleted\n',

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string' }, seed: { type: 'string' } } })
-const rounds = Number(values.rounds ?? 5)
+const rounds = Number(values.rounds ?? 1)
 const first = Number(values.seed ?? Date.now() % 1_000_000_000)
 const vitest = createRequire(import.meta.url).resolve('vitest/vitest.mjs')
 const files = ['test/archive', 'test/context', 'test/embeddings', 'test/import', 'test/sqlite', 'test/postgresql']

@@ -8,6 +8,9 @@ import { arrayOf, typeOf } from './arrays.js'
 import { arrays, columnsOf, conflict, unnested } from './insert.js'
 import type { PostgresqlSession } from './session.js'
 
+/** One for all rows of a statement: nobody sees some of them before the others. */
+const REVISION = sql`(select nextval('bruno_revision'))`
+
 /** The same for all messages of a conversation, or made by the server. */
 const SHARED = ['tenantId', 'conversationId', 'position', 'version', 'revision']
 const OWN = INSERTED.messages.filter((key) => !SHARED.includes(key))
@@ -81,9 +84,9 @@ const statements = perEngine((engine) => {
   }
   const added = (many: boolean, usual: boolean): SQL => {
     if (many)
-      return sql`${insert} select ${own(usual, ofArray)}, ${place}, a.last_position - ${value('n')} + u.n, 1, ${engine.revision}
+      return sql`${insert} select ${own(usual, ofArray)}, ${place}, a.last_position - ${value('n')} + u.n, 1, ${REVISION}
         from advanced as a, ${unnested(columns, boundOf(usual), sql`with ordinality`)}, n)`
-    return sql`${insert} select ${own(usual, ofValue)}, ${place}, a.last_position, 1, ${engine.revision} from advanced as a`
+    return sql`${insert} select ${own(usual, ofValue)}, ${place}, a.last_position, 1, ${REVISION} from advanced as a`
   }
   const flags = [false, true]
   return {
@@ -112,7 +115,7 @@ const statements = perEngine((engine) => {
           update ${c} set last_position = ${c.lastPosition} + l.n, message_count = ${c.messageCount} + l.n, ${stamps}
           from locked as l where ${tenantIs(c.tenantId)} and ${c.id} = l.id returning ${c.id}, ${c.lastPosition}, l.n, l.at
         ), added as (
-          ${insert} select ${own(usual, ofArray)}, ${value('tenantId')}::text, a.id, a.last_position - a.n + u.k, 1, ${engine.revision}
+          ${insert} select ${own(usual, ofArray)}, ${value('tenantId')}::text, a.id, a.last_position - a.n + u.k, 1, ${REVISION}
           from ${unnested(columns, boundOf(usual), sql``, ['at', 'k'])}, at, k) join advanced as a on a.at = u.at
         ) select a.at, a.last_position from advanced as a`,
       ),

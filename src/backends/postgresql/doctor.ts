@@ -1,3 +1,4 @@
+import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { Difference } from '../../migrate/catalog.js'
 import { createMigrator } from '../../migrate/migrator.js'
 import type { Plan } from '../../migrate/plan.js'
@@ -148,6 +149,8 @@ export const lookInto = (
   readonly secured: boolean
   /** That it was indexed with; `none` without full-text search; null where none is recorded. */
   readonly language: string | null
+  /** What its vectors are compared by, and their length. */
+  readonly space: Pick<EmbeddingSpace, 'metric' | 'dimensions'> | null
 }> =>
   withConnection(url, async ({ ask }) => {
     const [exists, secured] = await first(
@@ -155,7 +158,10 @@ export const lookInto = (
       `select to_regclass('bruno_migrations') is not null,
         (select coalesce(bool_or(row_security_active(oid)), false) from pg_class where oid = to_regclass('bruno_messages'))`,
     )
+    const spaces = "select metric, dimensions from bruno_spaces where state = 'active' order by created_at desc limit 1"
+    const [space] = exists === true ? await ask(spaces).catch(() => []) : []
     return {
+      space: space ? { metric: space[0] as EmbeddingSpace['metric'], dimensions: Number(space[1]) } : null,
       exists: exists === true,
       secured: secured === true,
       language: exists === true ? ((await analyzerOf(ask))?.language ?? null) : null,

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3'
+import type { EmbeddingSpace } from '../../contract/embedder.js'
 import { translateError } from './errors.js'
 import { indexOf } from './fts.js'
 
@@ -68,6 +69,14 @@ function analyzerOf(client: Database.Database): Examination['analyzer'] {
 /** The language that a store was indexed with; `none` without full-text search; null where none is recorded. */
 export const recordedLanguage = (path: string): Promise<string | null> =>
   readonly(path, (client) => analyzerOf(client)?.language ?? null)
+
+/** What the vectors of a store are compared by, and their length; null where it has none. */
+export const recordedSpace = (path: string): Promise<Pick<EmbeddingSpace, 'metric' | 'dimensions'> | null> =>
+  readonly(path, (client) => {
+    if (!tables(client).has('bruno_spaces')) return null
+    const text = "select metric, dimensions from bruno_spaces where state = 'active' order by created_at desc limit 1"
+    return client.prepare<[], Pick<EmbeddingSpace, 'metric' | 'dimensions'>>(text).get() ?? null
+  })
 
 /** Reads the whole file once; `now` in milliseconds. */
 export const examine = (path: string, now: number): Promise<Examination> =>
