@@ -34,6 +34,10 @@ describe('an error of the server', () => {
     ['CONNECTION_CLOSED', 'connection', true],
     ['CONNECT_TIMEOUT', 'connection', true],
     ['ECONNRESET', 'connection', true],
+    ['ERR_SOCKET_CLOSED', 'connection', true],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'connection', false],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'connection', false],
+    ['EPROTO', 'connection', false],
     ['XX000', 'storage', false],
   ])('%s is of code %s, retryable: %s', (code, expected, retryable) => {
     const error = translateError(raw(code))

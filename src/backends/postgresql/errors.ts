@@ -39,7 +39,9 @@ export const refusedKey = (error: unknown): string => (error as Raw | null)?.det
 
 const SQLSTATE = /^[0-9A-Z]{5}$/
 /** What a socket, the client or a server that goes away answers: the connection is gone. */
-const LOST = /^(08|57P|CONNECT|E[A-Z]{3,}|UND_ERR)/
+const LOST = /^(08|57P|CONNECT|E[A-Z]{3,}|ERR_(SOCKET|STREAM))/
+/** What Node says of certificates and of TLS itself. */
+const TLS = /CERT|^ERR_(TLS|SSL)|^UNABLE_TO_|^EPROTO$/
 
 /** Whether the connection is gone, so that nothing is known of what was sent on it. */
 export const isLost = (error: unknown): boolean => {
