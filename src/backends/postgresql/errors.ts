@@ -104,6 +104,8 @@ export function translateError(error: unknown): Error {
   if (known) return known[1](code, { cause })
   if (code === 'CONNECT_TIMEOUT' || code === 'ETIMEDOUT')
     return new ConnectionError(`PostgreSQL did not answer in time (${code})`, { cause })
+  if (!SQLSTATE.test(code) && TLS.test(code))
+    return new ConnectionError(`TLS with PostgreSQL failed (${code}): see the option ssl`, { cause, retryable: false })
   if (isLost(error))
     return new ConnectionError(`PostgreSQL cannot be reached (${code || 'connection lost'})`, { cause })
   if (SQLSTATE.test(code)) return new StorageError(`PostgreSQL failed (${code})`, { cause })
