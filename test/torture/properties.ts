@@ -1,12 +1,12 @@
 // `npm run torture properties`, or this file with `--rounds N --seed N`: the property tests over samples that no run had.
 import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string' }, seed: { type: 'string' } } })
 const rounds = Number(values.rounds ?? 1)
 const first = Number(values.seed ?? Date.now() % 1_000_000_000)
-const vitest = createRequire(import.meta.url).resolve('vitest/vitest.mjs')
+const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url))
 const files = ['test/archive', 'test/context', 'test/embeddings', 'test/import', 'test/sqlite', 'test/postgresql']
 const failed: number[] = []
 for (let round = 0; round < rounds; round++) {
