@@ -1,7 +1,7 @@
 import type postgres from 'postgres'
 import { TimeoutError } from '../../errors.js'
 import { END, type Sql } from './connect.js'
-import { isLost, translateError, unknownOutcome } from './errors.js'
+import { codeOf, isLost, translateError, unknownOutcome } from './errors.js'
 import { type Channel, Lane, type Rows, type Transaction } from './lane.js'
 import { Slots } from './slots.js'
 
@@ -167,11 +167,8 @@ export class PostgresqlClient {
   }
 }
 
+/** The connection was never made. 57P03: the server is starting. */
+const NEVER_SENT = ['ECONNREFUSED', 'CONNECT_TIMEOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', '57P03']
+
 /** Whether a statement may have reached the server before its connection was lost. */
-const isSent = (error: unknown): boolean => {
-  const code = (error as { code?: unknown } | null)?.code
-  return (
-    isLost(error) &&
-    !['ECONNREFUSED', 'CONNECT_TIMEOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'].includes(String(code))
-  )
-}
+const isSent = (error: unknown): boolean => isLost(error) && !NEVER_SENT.includes(codeOf(error))

@@ -53,8 +53,9 @@ export class Lane {
   async begin(settings: readonly string[]): Promise<Transaction> {
     // One that rested may have been cut off meanwhile, which shows only when it is used.
     if (!this.#ready || performance.now() - this.#rested > RESTED) await this.#connect()
-    const transaction = new Transaction(this.#sql, () => {
+    const transaction = new Transaction(this.#sql, (broken) => {
       if (this.#current === transaction) this.#current = null
+      if (broken) this.#ready = false
       this.#rested = performance.now()
     })
     this.#current = transaction
@@ -71,7 +72,7 @@ export class Lane {
   async #connect(): Promise<void> {
     const look = () => this.#sql.unsafe('select 1', [], { prepare: false })
     try {
-      await (this.#ready ? look().catch(look) : look())
+      await look().catch(look)
     } catch (error) {
       throw translateError(error)
     }
@@ -95,7 +96,7 @@ export class Transaction implements Channel {
 
   constructor(
     readonly sql: Sql,
-    readonly leave: () => void,
+    readonly leave: (broken: boolean) => void,
   ) {
     this.lost = new Promise<never>((_, reject) => {
       this.#lose = reject
@@ -172,6 +173,6 @@ export class Transaction implements Channel {
   #end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.leave()
+    this.leave(this.#broken !== null)
   }
 }
