@@ -32,6 +32,8 @@ function problemOf(issue: Issue, known: readonly string[]): string {
     const last = issue.path?.at(-1)
     return `is not a known field${suggestion(String(last?.key ?? ''), known)}`
   }
+  // Its message is always our own.
+  if (issue.type === 'custom') return issue.message
   if (issue.kind === 'schema') return issue.received === 'undefined' ? 'is required' : `must be ${describe(issue)}`
   return issue.message
 }

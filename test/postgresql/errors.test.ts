@@ -289,17 +289,3 @@ describe('a line that goes dead', () => {
     expect((await memory.messages.list('c')).items).toHaveLength(1)
   })
 })
-
-describe('a stored value that another program spoiled', () => {
-  test.each([
-    ['metadata that is no object', `update bruno_conversations set metadata = '"${SECRET}"'`],
-    ['tags that are no texts', `update bruno_conversations set tags = '[1]'`],
-    ['tags that are an object', `update bruno_conversations set tags = '{"a": "${SECRET}"}'`],
-  ])('%s is an error of its own, and no crash', async (_, change) => {
-    const memory = open()
-    await memory.conversations.create({ id: 'c', userId: 'ada' })
-    await asAdministrator(change)
-    const error = await refusal(memory.conversations.get('c'))
-    expect(error).toMatchObject({ code: 'storage', message: expect.stringContaining('cannot be read') })
-  })
-})

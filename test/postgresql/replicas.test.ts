@@ -110,6 +110,16 @@ describe('reads with a replica', () => {
     }
   })
 
+  test('go to the primary where what is called a replica is none', async () => {
+    const mistaken = createBackend('postgresql', {
+      connectionString: servers.primaryUrl,
+      replicas: [servers.primaryUrl],
+    })
+    await mistaken.messages.append('mistaken', says('one'), { userId: 'ada' })
+    for (let i = 0; i < 3; i++) expect((await mistaken.messages.list('mistaken')).items).toHaveLength(1)
+    await mistaken.close()
+  })
+
   test('go to the primary where the replica is down, and back to it later', async () => {
     await servers.replica.kill()
     await memory.messages.append('down', says('one'), { userId: 'ada' })

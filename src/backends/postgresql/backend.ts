@@ -18,7 +18,15 @@ import { SqlVectors } from '../sql/vectors.js'
 import { type Access, plainAccess, securedAccess } from './access.js'
 import { postgresqlEngine } from './engine.js'
 import { translateError } from './errors.js'
-import { asking, type Connections, checkSecurity, findDurability, migrate, openConnections } from './open.js'
+import {
+  asking,
+  type Connections,
+  checkSearchPath,
+  checkSecurity,
+  findDurability,
+  migrate,
+  openConnections,
+} from './open.js'
 import { indexMissing, postgresqlVectors, prepareVectors } from './vectors.js'
 
 /** The options with everything decided. */
@@ -60,6 +68,7 @@ export class PostgresqlBackend implements Backend {
     await migrate(settings)
     const connections = await openConnections(settings)
     try {
+      await checkSearchPath(connections.client)
       const absent = await this.#findVectors(connections)
       await checkSecurity(settings, connections, settings.vectors.embedder !== null && absent === null)
       const store = this.#store(analyzer, absent)

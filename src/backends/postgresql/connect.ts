@@ -38,7 +38,7 @@ const TYPES = {
 /** Settings that a connection starts with. A transaction pooler refuses or forgets most of them. */
 function startParameters(settings: ConnectionSettings): Record<string, string | number> {
   const { applicationName, prepare, statementTimeout, idleInTransactionTimeout, durability } = settings
-  const always = { application_name: applicationName, DateStyle: 'ISO' }
+  const always = { application_name: applicationName, DateStyle: 'ISO', TimeZone: 'UTC' }
   if (!prepare) return always
   return {
     ...always,

@@ -1,4 +1,5 @@
-const FORM = /^(\d{4})-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)(?::?(\d\d))?$/
+/** An offset has seconds too where it is older than the zones. */
+const FORM = /^(\d{4})-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-])(\d\d)(?::?(\d\d))?(?::?(\d\d))?$/
 const ZERO = 48
 
 function digits(text: string, at: number, n: number): number {
@@ -42,6 +43,7 @@ export function parseInstant(text: string): Date | string {
 function general(text: string): number {
   const parts = FORM.exec(text)
   if (!parts) return Number.NaN
-  const [, year, month, day, time, fraction = '', hours = '+00', minutes = '00'] = parts
-  return Date.parse(`${year}-${month}-${day}T${time}${fraction}${hours}:${minutes}`)
+  const [, year, month, day, time, fraction = '', sign, hours, minutes = '0', seconds = '0'] = parts
+  const offset = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
+  return Date.parse(`${year}-${month}-${day}T${time}${fraction}Z`) - offset * (sign === '-' ? -1000 : 1000)
 }

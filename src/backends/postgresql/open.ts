@@ -126,6 +126,15 @@ export async function checkSecurity(options: PostgresqlOptions, { client }: Conn
     )
 }
 
+/** Refuses a role that does not see the tables: their schema is not named in statements. */
+export async function checkSearchPath(client: PostgresqlClient): Promise<void> {
+  const [row] = await asking(client)("select to_regclass('bruno_messages') is not null, current_setting('search_path')")
+  if (row?.[0] !== true)
+    throw new ConfigurationError(
+      `the schema public, where the tables are, is not on the search_path of this role or database (${String(row?.[1])}): alter role … set search_path = …, public`,
+    )
+}
+
 /** What the server really does with a commit. */
 export async function findDurability(client: PostgresqlClient): Promise<'power' | 'process'> {
   const [row] = await asking(client)("select current_setting('fsync'), current_setting('synchronous_commit')")

@@ -93,7 +93,10 @@ export class Replicas {
   async #caughtUp(replica: Replica, needed: bigint): Promise<boolean> {
     const deadline = performance.now() + this.wait
     for (;;) {
-      const replayed = position(await replica.client.ask('select pg_last_wal_replay_lsn()'))
+      const lsn = await replica.client.ask('select pg_last_wal_replay_lsn()')
+      // It follows nobody (any more): what it has is not what the primary has.
+      if (lsn === null) throw new ConnectionError('the replica is a server of its own')
+      const replayed = position(lsn)
       if (replayed > replica.replayed) replica.replayed = replayed
       if (replica.replayed >= needed) return true
       if (performance.now() + LOOK > deadline) return false
