@@ -59,7 +59,7 @@ describe('a connection that is ended', () => {
     for (let w = 0; w < 8; w++) for await (const { id } of memory.messages.each(`c${w}`)) stored.add(id)
     for (const [id, answer] of answers)
       if (answer !== 'unknown') expect([id, stored.has(id)]).toEqual([id, answer === 'stored'])
-    expect([...answers.values()].filter((answer) => answer === 'stored').length).toBeGreaterThan(50)
+    expect([...answers.values()].filter((answer) => answer === 'stored').length).toBeGreaterThan(5)
   })
 })
 

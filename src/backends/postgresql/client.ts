@@ -1,8 +1,8 @@
-import type postgres from 'postgres'
-import { TimeoutError } from '../../errors.js'
-import { END, type Sql } from './connect.js'
+import { ConnectionError, TimeoutError } from '../../errors.js'
+import type { Sql } from './connect.js'
 import { codeOf, isLost, translateError, unknownOutcome } from './errors.js'
-import { type Channel, Lane, type Rows, type Transaction } from './lane.js'
+import { type Channel, Lane, type Transaction } from './lane.js'
+import { Line, type Rows, type SendOptions, Unsent } from './line.js'
 import { Slots } from './slots.js'
 
 /** The longest that a timer can be set for, in milliseconds. */
@@ -22,12 +22,15 @@ export interface PoolSettings {
 
 export type Connect = (max: number, onclose?: () => void) => Sql
 
+/** How often a statement is sent again that was lost with its connection, where that is safe. */
+const RESENT = 3
+
 /**
  * Connections of a store. Transactions never share a connection pool with single statements: under load postgres.js
  * gives a transaction a connection that others use too, whose writes are then acknowledged and rolled back.
  */
 export class PostgresqlClient {
-  readonly #shared: Sql | null
+  readonly #lines: readonly Line[]
   readonly #lanes: Lane[]
   readonly #idle: Lane[]
   readonly #statementSlots: Slots
@@ -38,8 +41,8 @@ export class PostgresqlClient {
     connect: Connect,
   ) {
     const { statements, transactions, acquireTimeout } = settings
-    this.#shared = statements > 0 ? connect(statements) : null
-    this.#lanes = Array.from({ length: transactions }, () => new Lane((onclose) => connect(1, onclose)))
+    this.#lines = Array.from({ length: statements }, () => new Line(connect))
+    this.#lanes = Array.from({ length: transactions }, () => new Lane(connect))
     this.#idle = [...this.#lanes]
     const what = 'no connection to PostgreSQL became free'
     this.#statementSlots = new Slots(Math.max(1, statements * PIPELINE), acquireTimeout, what)
@@ -65,25 +68,46 @@ export class PostgresqlClient {
     }
   }
 
-  async #statement(kind: 'read' | 'write', text: string, values: readonly unknown[], options: object): Promise<Rows> {
+  async #statement(
+    kind: 'read' | 'write',
+    text: string,
+    values: readonly unknown[],
+    options: SendOptions,
+  ): Promise<Rows> {
     if (!this.#statementSlots.take()) await this.#statementSlots.acquire()
     try {
-      try {
-        return await this.#answered(kind, text, values, options)
-      } catch (error) {
-        if (kind === 'write') throw isSent(error) ? unknownOutcome(error) : error
-        if (!isLost(error) || !isSent(error)) throw error
-        // The connection had gone while it was idle, which is noticed only when it is used.
-        return await this.#answered(kind, text, values, options)
-      }
+      return await this.#until(kind, this.#sent(kind, text, values, options))
     } finally {
       this.#statementSlots.release()
     }
   }
 
-  async #answered(kind: 'read' | 'write', text: string, values: readonly unknown[], options: object): Promise<Rows> {
+  async #sent(kind: 'read' | 'write', text: string, values: readonly unknown[], options: SendOptions): Promise<Rows> {
+    for (let left = RESENT; ; left--) {
+      try {
+        return await (this.#lines.length > 0
+          ? this.#line().send(text, values, options)
+          : this.#onOnly(text, values, options))
+      } catch (error) {
+        const unsent = error instanceof Unsent
+        if (left > 0 && (unsent || (kind === 'read' && isLost(error) && isSent(error)))) continue
+        if (unsent) throw new ConnectionError('the connections to PostgreSQL are lost as soon as they are made')
+        throw kind === 'write' && isSent(error) ? unknownOutcome(error) : error
+      }
+    }
+  }
+
+  /** One that is connected and has nothing to do; else a new one; else the one that has least. */
+  #line(): Line {
+    let best = this.#lines[0] as Line
+    const rank = (line: Line) => (line.inFlight === 0 ? (line.connected ? -2 : -1) : line.inFlight)
+    for (const line of this.#lines) if (rank(line) < rank(best)) best = line
+    return best
+  }
+
+  /** The server ends a statement by itself; this is for one that does not answer any more. */
+  async #until(kind: 'read' | 'write', rows: Promise<Rows>): Promise<Rows> {
     let timer: NodeJS.Timeout | undefined
-    // The server ends a statement by itself; this is for one that does not answer any more.
     const { statementTimeout, acquireTimeout } = this.settings
     const wait = statementTimeout === 0 ? MAX_TIMER : statementTimeout + acquireTimeout
     const late = new Promise<never>((_, reject) => {
@@ -93,17 +117,14 @@ export class PostgresqlClient {
       }, wait)
     })
     try {
-      const shared = this.#shared
-      if (!shared) return await Promise.race([this.#onOnly(text, values, options), late])
-      const query = shared.unsafe(text, values as postgres.ParameterOrJSON<never>[], options).values()
-      return (await Promise.race([query, late])) as unknown as Rows
+      return await Promise.race([rows, late])
     } finally {
       clearTimeout(timer)
     }
   }
 
   /** A statement on the only connection, in its turn. */
-  async #onOnly(text: string, values: readonly unknown[], options: object): Promise<Rows> {
+  async #onOnly(text: string, values: readonly unknown[], options: SendOptions): Promise<Rows> {
     if (!this.#transactionSlots.take()) await this.#transactionSlots.acquire()
     try {
       return await (this.#lanes[0] as Lane).statement(text, values, options)
@@ -163,7 +184,7 @@ export class PostgresqlClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#shared?.end(END), ...this.#lanes.map((lane) => lane.end())])
+    await Promise.all([...this.#lines, ...this.#lanes].map((each) => each.end()))
   }
 }
 

@@ -1,12 +1,6 @@
-import type postgres from 'postgres'
 import { ConnectionError, StorageError } from '../../errors.js'
-import { END, type Sql } from './connect.js'
 import { isLost, translateError, unknownOutcome } from './errors.js'
-
-type Query = postgres.PendingQuery<postgres.Row[]>
-/** `simple` is not in the client's types: without it a statement without values could not be prepared. */
-type Options = postgres.UnsafeQueryOptions & { readonly simple: boolean }
-export type Rows = readonly (readonly unknown[])[] & { readonly count: number }
+import { Line, type Rows, type SendOptions, Unsent } from './line.js'
 
 /** Runs statements of our own making; values as the server's text form. */
 export interface Channel {
@@ -26,24 +20,22 @@ const lost = (): ConnectionError =>
  * statements on another connection after its own was lost, outside of any transaction.
  */
 export class Lane {
-  readonly #sql: Sql
-  #ready = false
+  readonly #line: Line
+  #looked = false
   #rested = 0
   #current: Transaction | null = null
 
-  constructor(connect: (onclose: () => void) => Sql) {
-    this.#sql = connect(() => this.#closed())
-  }
-
-  #closed(): void {
-    this.#ready = false
-    this.#current?.break(lost())
-    this.#current = null
+  constructor(connect: Line['connect']) {
+    this.#line = new Line(connect, () => {
+      this.#looked = false
+      this.#current?.break(lost())
+      this.#current = null
+    })
   }
 
   /** Whether a transaction can begin without a connection being made first. */
   get ready(): boolean {
-    return this.#ready
+    return this.#looked && this.#line.connected
   }
 
   /**
@@ -52,10 +44,10 @@ export class Lane {
    */
   async begin(settings: readonly string[]): Promise<Transaction> {
     // One that rested may have been cut off meanwhile, which shows only when it is used.
-    if (!this.#ready || performance.now() - this.#rested > RESTED) await this.#connect()
-    const transaction = new Transaction(this.#sql, (broken) => {
+    if (!this.ready || performance.now() - this.#rested > RESTED) await this.#look()
+    const transaction = new Transaction(this.#line, (broken) => {
       if (this.#current === transaction) this.#current = null
-      if (broken) this.#ready = false
+      if (broken) this.#looked = false
       this.#rested = performance.now()
     })
     this.#current = transaction
@@ -64,24 +56,23 @@ export class Lane {
   }
 
   /** A statement that is a transaction by itself; nobody else may use the lane meanwhile. */
-  async statement(text: string, values: readonly unknown[], options: object): Promise<Rows> {
-    const query = this.#sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], options).values()
-    return (await query) as unknown as Rows
+  statement(text: string, values: readonly unknown[], options: SendOptions): Promise<Rows> {
+    return this.#line.send(text, values, options)
   }
 
-  async #connect(): Promise<void> {
-    const look = () => this.#sql.unsafe('select 1', [], { prepare: false })
+  async #look(): Promise<void> {
+    const look = () => this.#line.send('select 1', [], { simple: true })
     try {
       await look().catch(look)
     } catch (error) {
       throw translateError(error)
     }
-    this.#ready = true
+    this.#looked = true
     this.#rested = performance.now()
   }
 
-  async end(): Promise<void> {
-    await this.#sql.end(END)
+  end(): Promise<void> {
+    return this.#line.end()
   }
 }
 
@@ -89,13 +80,12 @@ export class Lane {
 export class Transaction implements Channel {
   #broken: Error | null = null
   #ended = false
-  readonly #pending = new Set<Query>()
   /** Rejects when the connection is lost, whatever the unit is waiting for. */
   readonly lost: Promise<never>
   #lose: (error: Error) => void = () => {}
 
   constructor(
-    readonly sql: Sql,
+    readonly line: Line,
     readonly leave: (broken: boolean) => void,
   ) {
     this.lost = new Promise<never>((_, reject) => {
@@ -112,8 +102,6 @@ export class Transaction implements Channel {
   break(error: Error): void {
     if (this.#ended) return
     this.#broken ??= error
-    // One that was not sent yet would be sent on the next connection.
-    for (const query of this.#pending) if ((query as unknown as { state: unknown }).state === null) query.cancel()
     this.#lose(error)
   }
 
@@ -121,18 +109,14 @@ export class Transaction implements Channel {
     return this.#broken
   }
 
-  async #send(text: string, values: readonly unknown[], options: Options) {
+  async #send(text: string, values: readonly unknown[], options: SendOptions): Promise<Rows> {
     if (this.#broken) throw this.#broken
     if (this.#ended) throw new StorageError('the transaction has ended')
-    const query = this.sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], options) as unknown as Query
-    this.#pending.add(query)
     try {
-      return (await query.values().execute()) as unknown as Rows & { readonly command: string }
+      return await this.line.send(text, values, options)
     } catch (error) {
-      if (isLost(error)) this.break(lost())
+      if (error instanceof Unsent || isLost(error)) this.break(lost())
       throw this.#broken ?? error
-    } finally {
-      this.#pending.delete(query)
     }
   }
 
