@@ -8,9 +8,13 @@ export default defineConfig([
     clean: true,
     entry: {
       index: 'src/index.ts',
+      // In one build with the index, so that an error is of the same class wherever it was imported from.
+      backend: 'src/backend-kit.ts',
+      testing: 'test/conformance/index.ts',
       'schema/sqlite': 'schema/sqlite.ts',
       'schema/postgresql': 'schema/postgresql.ts',
     },
+    external: ['vitest', 'fast-check'],
     format: ['esm', 'cjs'],
     dts: true,
   },

@@ -321,6 +321,37 @@ export const operations = table(
   { key: ['tenantId', 'operationId'], indexes: [{ name: 'expiry', on: ['tenantId', 'expiresAt'] }] },
 )
 
+/** What was written while this store stood in for another one, until it has been handed back to that one. */
+export const journal = table(
+  'bruno_journal',
+  {
+    seq: seq(),
+    tenantId: key(),
+    id: key(),
+    /** Of the outage. */
+    epoch: integer(),
+    /** `done`: handed back, its records are still to be removed here; `kept`: parked, its records are removed. */
+    state: oneOf('waiting', 'done', 'parked', 'kept'),
+    what: text(),
+    reason: optional(text()),
+    createdAt: instant(),
+  },
+  { key: ['tenantId', 'id'], indexes: [{ name: 'state', on: ['state', 'seq'] }] },
+)
+
+/** Whether this store stands in for another one. One row, known to all processes. */
+export const fallbackState = table(
+  'bruno_fallback_state',
+  {
+    id: key(),
+    epoch: integer(),
+    phase: oneOf('idle', 'outage', 'closing'),
+    leaseOwner: optional(text()),
+    leaseUntil: optional(instant()),
+  },
+  { key: ['id'] },
+)
+
 export type UserRow = Row<typeof users>
 export type ConversationRow = Row<typeof conversations>
 export type MessageRow = Row<typeof messages>

@@ -2,10 +2,10 @@ import * as v from 'valibot'
 import { ENCODINGS, type Encoding } from './context/tokens.js'
 import type { Tokenizer } from './contract/context.js'
 import type { EmbeddingFunction } from './contract/embedder.js'
-import type { PostgresqlOptions, SqliteOptions } from './contract/options.js'
+import type { CommonOptions, PostgresqlOptions, RedisOptions, SqliteOptions } from './contract/options.js'
 import type { Reranker } from './contract/search.js'
 import { MAX_DIMENSIONS } from './embeddings/vector.js'
-import { type ObjectSchema, whole } from './model/parse.js'
+import { id, type ObjectSchema, whole } from './model/parse.js'
 import { DEFAULT_LIMITS, type Limits } from './options.js'
 
 /** Longer than a timer can be set for, and it would fire at once. */
@@ -99,8 +99,58 @@ const postgresql = v.strictObject({
   ...sql,
 })
 
+const node = v.strictObject({ host: v.pipe(v.string(), v.nonEmpty()), port: whole(1, 65_535) })
+const nodes = v.pipe(
+  v.array(node),
+  v.check((list) => list.length > 0, 'must name at least one'),
+)
+const redis = v.strictObject({
+  url: v.optional(
+    v.pipe(
+      v.string(),
+      v.check((url) => /^rediss?:\/\//.test(url), 'must be a URL such as redis://user:password@host:6379/0'),
+    ),
+  ),
+  host: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  port: v.optional(whole(1, 65_535)),
+  db: v.optional(whole(0, 65_535)),
+  username: v.optional(v.string()),
+  password: v.optional(v.string()),
+  tls: v.optional(
+    v.custom<boolean | object>(
+      (value) => ['boolean', 'object'].includes(typeof value) && value !== null,
+      'must be true, false or options of tls.connect',
+    ),
+  ),
+  cluster: v.optional(nodes),
+  sentinels: v.optional(nodes),
+  sentinelName: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  sentinelPassword: v.optional(v.string()),
+  prefix: v.optional(id),
+  ttl: v.optional(
+    v.pipe(
+      v.number(),
+      v.check((n) => n > 0 && n <= 10 ** 9, 'must be a number of seconds above 0'),
+    ),
+  ),
+  slidingTtl: v.optional(v.boolean()),
+  connectTimeout: v.optional(whole(1, MAX_TIMER)),
+  callTimeout: v.optional(whole(1, MAX_TIMER)),
+  writeTimeout: v.optional(whole(1, MAX_TIMER)),
+  durability: v.optional(v.picklist(['power', 'process', 'none'])),
+  events: v.optional(v.union([v.boolean(), v.strictObject({ keep: v.optional(whole(1, 10 ** 9)) })])),
+  ...common,
+})
+
 /** The options of each backend, as they are checked. */
 export const OPTIONS = {
   sqlite: sqlite as unknown as ObjectSchema<SqliteOptions>,
   postgresql: postgresql as unknown as ObjectSchema<PostgresqlOptions>,
+  redis: redis as unknown as ObjectSchema<RedisOptions>,
+}
+
+/** The options of a backend from elsewhere: the common ones, and those of its own by name, which it checks itself. */
+export function optionsOf(names: readonly string[]): ObjectSchema<CommonOptions> {
+  const own = Object.fromEntries(names.map((name) => [name, v.optional(v.unknown())]))
+  return v.strictObject({ ...own, ...common }) as unknown as ObjectSchema<CommonOptions>
 }

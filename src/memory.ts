@@ -6,8 +6,9 @@ import type { Memory, TenantMemory } from './contract/memory.js'
 import { UnsupportedError, ValidationError } from './errors.js'
 import { checkNames } from './model/page-options.js'
 import { checkId } from './model/parse.js'
-import { ProcessCache } from './unit/cache.js'
+import { Caches } from './unit/cache.js'
 import { Lifecycle } from './unit/lifecycle.js'
+import { ProcessCache } from './unit/own-cache.js'
 import { checkOutside } from './unit/state.js'
 import { makeTenant } from './unit/tenant.js'
 
@@ -36,6 +37,9 @@ const tenancyRequired = (): never => {
   )
 }
 
+/** Members that answer something else than a promise. */
+const SYNCHRONOUS = ['each', 'on', 'consume', 'rateLimiter']
+
 /** Stands where the default tenant would: every call says what is missing. */
 function refusing(tenant: TenantMemory): TenantMemory {
   const refuse = async (): Promise<never> => tenancyRequired()
@@ -47,7 +51,7 @@ function refusing(tenant: TenantMemory): TenantMemory {
         typeof value === 'object' && value !== null
           ? of(value)
           : typeof value === 'function'
-            ? name === 'each'
+            ? SYNCHRONOUS.includes(name)
               ? refuseEach
               : refuse
             : value,
@@ -59,20 +63,20 @@ function refusing(tenant: TenantMemory): TenantMemory {
 /** Puts the public interface in front of a backend. */
 export function makeMemory(parts: MemoryParts): Memory {
   const lifecycle = new Lifecycle(parts.load)
-  const cache = new ProcessCache(parts.clock)
+  const caches = new Caches(new ProcessCache(parts.clock), parts.clock)
   const tokens = new TokenCounter(parts.tokenizer)
   const tenants = new Map<string, TenantMemory>()
   const forTenant = (tenantId: string): TenantMemory => {
     let tenant = tenants.get(tenantId)
     if (!tenant) {
       checkId(tenantId, 'tenantId')
-      tenant = makeTenant(lifecycle, cache, tokens, tenantId)
+      tenant = makeTenant(lifecycle, caches, tokens, tenantId)
       if (tenants.size >= MAX_TENANTS) tenants.clear()
       tenants.set(tenantId, tenant)
     }
     return tenant
   }
-  const own = makeTenant(lifecycle, cache, tokens, 'default')
+  const own = makeTenant(lifecycle, caches, tokens, 'default')
   return {
     ...(parts.tenancy === 'required' ? refusing(own) : own),
     get capabilities() {

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { createBackend, sqlitePath } from '../backend.js'
+import { createBackend } from '../backend.js'
 import type { Memory } from '../contract/memory.js'
 import type { PostgresqlOptions } from '../contract/options.js'
 import { ConfigurationError, ConnectionError, UnsupportedError } from '../errors.js'
+import { findKind, sqlitePath } from '../registry.js'
 import { type CliIo, line } from './io.js'
 import { type Look, postgresqlUpkeep, sqliteUpkeep, type Upkeep } from './upkeep.js'
 
@@ -120,7 +121,7 @@ export async function openMemory(store: Store, options: StoreOptions, { create =
       `there is no memory ${store.upkeep?.place}: import something into it first, or check --url`,
     )
   const language = options.language ?? found.language ?? DEFAULT_LANGUAGE
-  const memory = createBackend(store.url, {
+  const wanted = {
     ...store.options,
     ...(found.secured && { rowLevelSecurity: true }),
     ...(language === 'none' ? { enableFts: false } : { language }),
@@ -130,7 +131,11 @@ export async function openMemory(store: Store, options: StoreOptions, { create =
       ...(found.space && { distanceMetric: found.space.metric, embeddingDimensions: found.space.dimensions }),
     }),
     migrate: create ? 'auto' : 'check',
-  })
+  }
+  // A store without a schema or a text index has no options about them.
+  const { kind } = findKind(store.url)
+  const known = Object.entries(wanted).filter(([name]) => kind.options.includes(name))
+  const memory = createBackend(store.url, Object.fromEntries(known))
   try {
     await memory.connect()
     return memory

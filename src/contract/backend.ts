@@ -1,17 +1,44 @@
 import type { Capabilities } from './capabilities.js'
+import type { Events } from './events.js'
+import type { Journal, UnitJournal } from './journal.js'
 import type { OperationReceipt } from './memory.js'
-import type { CacheRepository, Repositories } from './repositories.js'
+import type { RateLimiter, RateLimiterOptions } from './rate-limit.js'
+import type { Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
 
 /** A repository as a backend writes it: `each` is made from `list`, once for all, and `operationId` is handled in front. */
 export type Plain<R> = Omit<R, 'each'>
 
+/** A cached value as it is stored: JSON text, and until when. */
+export interface CacheEntry {
+  readonly text: string
+  /** Milliseconds since the epoch by the memory's clock, or infinity. */
+  readonly until: number
+}
+
+/** A cache in one tenant. What is asked of it has been checked. */
+export interface CacheScope {
+  /** The text, or null where there is none or its time is over. */
+  get(key: string): Promise<string | null>
+  /** Sets, or deletes where null is given; all at once. Each change is a new version of its key, a deletion too. */
+  apply(changes: ReadonlyMap<string, CacheEntry | null>): Promise<void>
+  /** Gives an entry another end. Answers whether there was one. */
+  expire(key: string, until: number): Promise<boolean>
+  /** The text, and the version that a later `fill` must still find. */
+  look(key: string): Promise<{ readonly text: string | null; readonly version: string }>
+  /** Sets unless the key has been changed since that version: a slow reader must not put old data back. */
+  fill(key: string, version: string, entry: CacheEntry): Promise<boolean>
+}
+
 /** What a backend offers inside one tenant. A part that it lacks is absent; callers get `UnsupportedError`. */
 export type BackendScope = {
   readonly [K in Exclude<keyof Repositories, 'cache'>]?: Plain<Repositories[K]>
 } & {
-  readonly cache?: CacheRepository
+  /** Without it, the cache is this process's own. */
+  readonly cache?: CacheScope
+  readonly events?: Events
+  rateLimiter?(options: RateLimiterOptions): RateLimiter
   search?(query: SearchQuery): Promise<Hit[]>
   statistics?(options: { readonly userId?: string | undefined }): Promise<Statistics>
   purgeExpired?(options: PurgeOptions): Promise<PurgeReport>
@@ -32,8 +59,9 @@ export interface OperationStore {
 }
 
 /** A scope whose writes belong to one unit. Its calls never overlap: the front queues them. */
-export type UnitScope = Omit<BackendScope, 'purgeExpired'> & {
+export type UnitScope = Omit<BackendScope, 'purgeExpired' | 'events' | 'rateLimiter'> & {
   readonly operations?: OperationStore
+  readonly journal?: UnitJournal
   /** Runs the work between a savepoint and its release or rollback. */
   savepoint<T>(work: (scope: UnitScope) => Promise<T>): Promise<T>
 }
@@ -42,6 +70,8 @@ export type UnitScope = Omit<BackendScope, 'purgeExpired'> & {
 export interface Backend {
   readonly name: string
   readonly capabilities: Capabilities
+  /** With it, the store can stand in for another one. Asked for when it is open. */
+  readonly journal?: Journal | undefined
   open(): Promise<void>
   /** Called once, when nothing is in flight. */
   close(): Promise<void>

@@ -8,6 +8,9 @@ export interface Capabilities {
   readonly documents: boolean
   readonly textSearch: boolean
   readonly vectorSearch: boolean
+  /** Writes tell listeners and named consumers. */
+  readonly events: boolean
+  readonly rateLimits: boolean
   /** A unit is all or nothing. */
   readonly atomicUnit: boolean
   /** Where a message's position comes from. */

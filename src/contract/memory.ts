@@ -2,6 +2,8 @@ import type { NewMemory, NewMessage, NewSession } from '../model/inputs.js'
 import type { MemoryEntry, Message, Session } from '../model/records.js'
 import type { Capabilities } from './capabilities.js'
 import type { Context, ContextQuery } from './context.js'
+import type { Events } from './events.js'
+import type { RateLimiter, RateLimiterOptions } from './rate-limit.js'
 import type { AppendOptions, MessageListOptions, RecallQuery, Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
@@ -41,6 +43,10 @@ export interface TenantMemory extends Repositories {
    * conversation, and another user's, are `NotFoundError`.
    */
   context(query: ContextQuery): Promise<Context>
+  /** What writes tell, where the backend keeps events. */
+  readonly events: Events
+  /** A limit per key that all processes share, where the backend has one. */
+  rateLimiter(options: RateLimiterOptions): RateLimiter
   /** Removes what has expired, in bounded batches. */
   purgeExpired(options?: PurgeOptions): Promise<PurgeReport>
 

@@ -96,3 +96,51 @@ export interface SqliteOptions extends CommonOptions {
   /** Milliseconds a write waits for a unit of this process to end, default 30,000; then `TimeoutError`. */
   readonly writeTimeout?: number | undefined
 }
+
+/** One server of a Redis Cluster, or one sentinel. */
+export interface RedisNode {
+  readonly host: string
+  readonly port: number
+}
+
+export interface RedisOptions extends CommonOptions {
+  /** `redis://user:password@host:6379/0`, `rediss://…` for TLS; instead of `host`, `port` and `db`. */
+  readonly url?: string | undefined
+  /** Default `127.0.0.1`. */
+  readonly host?: string | undefined
+  /** Default 6379. */
+  readonly port?: number | undefined
+  /** Number of the database, default 0. A Cluster has no other. */
+  readonly db?: number | undefined
+  /** Of an ACL user. */
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  /** True checks the certificate by the system's authorities; or options of `tls.connect`. */
+  readonly tls?: boolean | ConnectionOptions | undefined
+  /** Some nodes of a Redis Cluster; the others are found. All of a tenant's keys lie in one slot, on one node. */
+  readonly cluster?: readonly RedisNode[] | undefined
+  /** Sentinels, which know where the primary is. */
+  readonly sentinels?: readonly RedisNode[] | undefined
+  /** What the sentinels call the primary, default `mymaster`. */
+  readonly sentinelName?: string | undefined
+  readonly sentinelPassword?: string | undefined
+  /** In front of every key, default `bruno_memory`: two memories with different prefixes share nothing. */
+  readonly prefix?: string | undefined
+  /** Seconds after which a conversation, session or memory expires, default never. An earlier `expiresAt` wins. */
+  readonly ttl?: number | undefined
+  /** Appending to a conversation, and using a session, begins the `ttl` anew. Default false. */
+  readonly slidingTtl?: boolean | undefined
+  /** Milliseconds for connecting to a server, default 10,000. */
+  readonly connectTimeout?: number | undefined
+  /** Milliseconds for one call with its retries, default 10,000; then `ConnectionError` or `TimeoutError`. */
+  readonly callTimeout?: number | undefined
+  /** Milliseconds that a write waits for a unit which holds the record, default 10,000; then `TimeoutError`. */
+  readonly writeTimeout?: number | undefined
+  /**
+   * What the server must promise, or `connect()` refuses: `power` needs `appendfsync always` and `noeviction`,
+   * `process` an append-only file and `noeviction`. Default: whatever it promises; see `capabilities.durability`.
+   */
+  readonly durability?: 'power' | 'process' | 'none' | undefined
+  /** Writes also tell `memory.events`; an object bounds how many of a tenant's events are kept, default 10,000. */
+  readonly events?: boolean | { readonly keep?: number | undefined } | undefined
+}

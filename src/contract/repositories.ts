@@ -186,6 +186,13 @@ export interface CacheRepository {
   get<T extends JsonValue = JsonValue>(key: string): Promise<T | null>
   set(key: string, value: JsonValue, options?: CacheSetOptions): Promise<void>
   delete(key: string): Promise<void>
+  /** Gives an entry another life, in seconds from now. Answers whether there was one. */
+  expire(key: string, ttl: number): Promise<boolean>
+  /**
+   * The cached value; otherwise what `load` answers, which is then cached. Of concurrent callers in this process one
+   * loads. What was loaded is not cached if the key was set or deleted meanwhile. Inside a unit nothing is cached.
+   */
+  getOrLoad<T extends JsonValue = JsonValue>(key: string, load: () => Promise<T>, options?: CacheSetOptions): Promise<T>
 }
 
 export interface Repositories {

@@ -1,107 +1,171 @@
-import type { LRUCache } from 'lru-cache'
-import type { CacheRepository } from '../contract/repositories.js'
-import { ValidationError } from '../errors.js'
+import type { Backend, CacheEntry, CacheScope } from '../contract/backend.js'
+import type { CacheRepository, CacheSetOptions } from '../contract/repositories.js'
+import { ConnectionError, OverloadedError, StorageError, TimeoutError, ValidationError } from '../errors.js'
 import { copyJson } from '../model/json.js'
 import { checkNames } from '../model/page-options.js'
 import { checkId } from '../model/parse.js'
 import type { JsonValue } from '../model/records.js'
+import type { ProcessCache } from './own-cache.js'
 
-const MAX_ENTRIES = 10_000
-const MAX_BYTES = 64 * 1024 * 1024
 const MAX_VALUE = 4 * 1024 * 1024
 
-interface Entry {
-  readonly text: string
-  /** Milliseconds since the epoch, or infinity. */
-  readonly until: number
-}
-
-/** The cache of a memory without a cache backend: in this process, least recently used out first. */
-export class ProcessCache {
-  #entries: Promise<LRUCache<string, Entry>> | null = null
-  constructor(readonly clock: () => number) {}
-
-  #load(): Promise<LRUCache<string, Entry>> {
-    this.#entries ??= import('lru-cache').then(
-      ({ LRUCache: Cache }) =>
-        new Cache<string, Entry>({
-          max: MAX_ENTRIES,
-          maxSize: MAX_BYTES,
-          sizeCalculation: (entry, key) => entry.text.length + key.length + 1,
-        }),
-    )
-    return this.#entries
-  }
-
-  async get(tenantId: string, key: string): Promise<JsonValue | null> {
-    const entries = await this.#load()
-    const name = JSON.stringify([tenantId, key])
-    const entry = entries.get(name)
-    if (!entry) return null
-    if (entry.until <= this.clock()) {
-      entries.delete(name)
-      return null
-    }
-    return JSON.parse(entry.text) as JsonValue
-  }
-
-  async apply(tenantId: string, changes: ReadonlyMap<string, Entry | null>): Promise<void> {
-    const entries = await this.#load()
-    for (const [key, entry] of changes) {
-      const name = JSON.stringify([tenantId, key])
-      if (entry) entries.set(name, entry)
-      else entries.delete(name)
-    }
-  }
-}
-
-function entryOf(value: unknown, ttl: unknown, now: number): Entry {
-  if (ttl !== undefined && !(typeof ttl === 'number' && ttl > 0 && ttl <= 10 ** 9))
+function checkTtl(ttl: unknown, now: number): number {
+  if (!(typeof ttl === 'number' && ttl > 0 && ttl <= 10 ** 9))
     throw new ValidationError('ttl', 'must be a number of seconds above 0')
-  const text = JSON.stringify(copyJson(value, 'value', { bytes: MAX_VALUE, depth: 64 }))
-  return { text, until: ttl === undefined ? Number.POSITIVE_INFINITY : now + (ttl as number) * 1000 }
+  return now + ttl * 1000
+}
+
+function untilOf(options: CacheSetOptions, now: number): number {
+  checkNames(options, ['ttl'])
+  return options.ttl === undefined ? Number.POSITIVE_INFINITY : checkTtl(options.ttl, now)
+}
+
+const textOf = (value: unknown): string => JSON.stringify(copyJson(value, 'value', { bytes: MAX_VALUE, depth: 64 }))
+
+// A JSON error quotes the text: it must not become the cause.
+function parsed<T extends JsonValue>(text: string): T {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    throw new StorageError('a cached value cannot be read')
+  }
+}
+
+/** A cache that is down is a miss. */
+async function orMiss<T>(reading: Promise<T>, miss: T): Promise<T> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof ConnectionError || error instanceof TimeoutError || error instanceof OverloadedError)
+      return miss
+    throw error
+  }
+}
+
+/** The cache of a memory: the backend's where it has one, otherwise this process's own. */
+export class Caches {
+  readonly #loading = new Map<string, Promise<JsonValue>>()
+  constructor(
+    readonly own: ProcessCache,
+    readonly clock: () => number,
+  ) {}
+
+  scope(backend: Backend, tenantId: string): CacheScope {
+    return backend.scope(tenantId).cache ?? this.own.scope(tenantId)
+  }
+
+  /** Outside a unit a write takes effect at once. `enter` runs the work on the open backend's cache. */
+  repository(tenantId: string, enter: <T>(work: (scope: CacheScope) => Promise<T>) => Promise<T>): CacheRepository {
+    const apply = (key: string, entry: CacheEntry | null): Promise<void> =>
+      enter((scope) => scope.apply(new Map([[key, entry]])))
+    return {
+      get: async <T extends JsonValue>(key: string) => {
+        checkId(key, 'key')
+        const text = await enter((scope) => orMiss(scope.get(key), null))
+        return text === null ? null : parsed<T>(text)
+      },
+      set: async (key, value, options = {}) => {
+        checkId(key, 'key')
+        await apply(key, { until: untilOf(options, this.clock()), text: textOf(value) })
+      },
+      delete: async (key) => apply(checkId(key, 'key'), null),
+      expire: async (key, ttl) => {
+        checkId(key, 'key')
+        const until = checkTtl(ttl, this.clock())
+        return enter((scope) => scope.expire(key, until))
+      },
+      getOrLoad: async <T extends JsonValue>(key: string, load: () => Promise<T>, options: CacheSetOptions = {}) => {
+        checkId(key, 'key')
+        checkLoad(load)
+        untilOf(options, this.clock())
+        return enter((scope) => this.#once(tenantId, key, () => this.#fill(scope, key, load, options))) as Promise<T>
+      },
+    }
+  }
+
+  /** One load at a time for each key; the others get what it gets, each a copy of its own. */
+  async #once(tenantId: string, key: string, work: () => Promise<JsonValue>): Promise<JsonValue> {
+    const name = JSON.stringify([tenantId, key])
+    const running = this.#loading.get(name)
+    if (running !== undefined) return structuredClone(await running)
+    const started = work().finally(() => this.#loading.delete(name))
+    this.#loading.set(name, started)
+    return structuredClone(await started)
+  }
+
+  async #fill(
+    scope: CacheScope,
+    key: string,
+    load: () => Promise<JsonValue>,
+    options: CacheSetOptions,
+  ): Promise<JsonValue> {
+    const found = await orMiss(scope.look(key), null)
+    if (found && found.text !== null) return parsed(found.text)
+    const value = await load()
+    const text = textOf(value)
+    if (found) await orMiss(scope.fill(key, found.version, { text, until: untilOf(options, this.clock()) }), false)
+    return parsed(text)
+  }
+}
+
+function checkLoad(load: unknown): void {
+  if (typeof load !== 'function') throw new ValidationError('load', 'must be a function')
 }
 
 /** Cache writes of one unit: they take effect when it has been committed. */
 export class CacheChanges {
-  readonly #changes = new Map<string, Entry | null>()
+  readonly #changes = new Map<string, CacheEntry | null>()
   constructor(
-    readonly cache: ProcessCache,
-    readonly tenantId: string,
+    readonly cache: CacheScope,
+    readonly clock: () => number,
     /** The changes of the outer unit, which this one sees too. */
     readonly outer: CacheChanges | null,
   ) {}
 
   /** The changed entry; null where it was deleted; undefined where nothing was changed. */
-  #own(key: string): Entry | null | undefined {
+  #own(key: string): CacheEntry | null | undefined {
     const own = this.#changes.get(key)
     return own === undefined && this.outer ? this.outer.#own(key) : own
   }
 
+  async #text(key: string): Promise<string | null> {
+    const own = this.#own(key)
+    return own === undefined ? orMiss(this.cache.get(key), null) : (own?.text ?? null)
+  }
+
   /** `enter` is how a call gets its turn. */
   repository(enter: <T>(work: () => Promise<T>) => Promise<T>): CacheRepository {
+    const change = (key: string, entry: CacheEntry | null): Promise<void> =>
+      enter(async () => {
+        this.#changes.set(key, entry)
+      })
     return {
       get: async <T extends JsonValue>(key: string) => {
-        const name = checkId(key, 'key')
-        return enter(async () => {
-          const own = this.#own(name)
-          if (own === undefined) return (await this.cache.get(this.tenantId, name)) as T | null
-          return own && (JSON.parse(own.text) as T)
-        })
+        checkId(key, 'key')
+        const text = await enter(() => this.#text(key))
+        return text === null ? null : parsed<T>(text)
       },
       set: async (key, value, options = {}) => {
-        const name = checkId(key, 'key')
-        checkNames(options, ['ttl'])
-        const entry = entryOf(value, options.ttl, this.cache.clock())
+        checkId(key, 'key')
+        await change(key, { until: untilOf(options, this.clock()), text: textOf(value) })
+      },
+      delete: async (key) => change(checkId(key, 'key'), null),
+      expire: async (key, ttl) => {
+        checkId(key, 'key')
+        const until = checkTtl(ttl, this.clock())
         return enter(async () => {
-          this.#changes.set(name, entry)
+          const text = await this.#text(key)
+          if (text !== null) this.#changes.set(key, { text, until })
+          return text !== null
         })
       },
-      delete: async (key) => {
-        const name = checkId(key, 'key')
-        return enter(async () => {
-          this.#changes.set(name, null)
-        })
+      getOrLoad: async <T extends JsonValue>(key: string, load: () => Promise<T>, options: CacheSetOptions = {}) => {
+        checkId(key, 'key')
+        checkLoad(load)
+        untilOf(options, this.clock())
+        const text = await enter(() => this.#text(key))
+        // The unit may yet be rolled back: what it saw is not for others.
+        return parsed<T>(text ?? textOf(await load()))
       },
     }
   }
@@ -112,6 +176,6 @@ export class CacheChanges {
   }
 
   apply(): Promise<void> {
-    return this.#changes.size === 0 ? Promise.resolve() : this.cache.apply(this.tenantId, this.#changes)
+    return this.#changes.size === 0 ? Promise.resolve() : this.cache.apply(this.#changes)
   }
 }

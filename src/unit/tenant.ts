@@ -3,41 +3,19 @@ import { checkContext } from '../context/query.js'
 import type { TokenCounter } from '../context/tokens.js'
 import type { UnitScope } from '../contract/backend.js'
 import type { TenantMemory, UnitOptions } from '../contract/memory.js'
-import type { CacheRepository } from '../contract/repositories.js'
 import { UnsupportedError } from '../errors.js'
 import { checkNames } from '../model/page-options.js'
 import { checkId } from '../model/parse.js'
-import type { ProcessCache } from './cache.js'
+import { CacheChanges, type Caches } from './cache.js'
+import { makeEvents } from './events.js'
 import type { Lifecycle } from './lifecycle.js'
 import { type RunUnit, runOnce } from './operation.js'
+import { makeRateLimiter } from './rate-limiter.js'
 import { makeRepositories, type Turn } from './repositories.js'
 import { checkOutside } from './state.js'
-import { checkCallback, noChanges, runUnit, searchOf, statisticsOf, type UnitCallback, type UnitMeans } from './unit.js'
+import { checkCallback, runUnit, searchOf, statisticsOf, type UnitCallback, type UnitMeans } from './unit.js'
 
-/** Outside a unit a cache write takes effect at once. */
-function directCache(lifecycle: Lifecycle, cache: ProcessCache, tenantId: string): CacheRepository {
-  const once = <A extends unknown[], T>(verb: (repository: CacheRepository, ...args: A) => Promise<T>) => {
-    return async (...args: A): Promise<T> => {
-      checkOutside(lifecycle)
-      return lifecycle.use(async () => {
-        const changes = noChanges(cache, tenantId)
-        const result = await verb(
-          changes.repository((work) => work()),
-          ...args,
-        )
-        await changes.apply()
-        return result
-      })
-    }
-  }
-  return {
-    get: once((repository, key) => repository.get(key)) as CacheRepository['get'],
-    set: once((repository, ...args: Parameters<CacheRepository['set']>) => repository.set(...args)),
-    delete: once((repository, key: string) => repository.delete(key)),
-  }
-}
-
-function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tokens: TokenCounter, tenantId: string) {
+function unitRunner(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, tenantId: string) {
   return async <T>(callback: UnitCallback<T>, options: UnitOptions = {}): Promise<unknown> => {
     checkCallback(callback)
     checkNames(options, ['operationId', 'fingerprint'])
@@ -46,7 +24,7 @@ function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tokens: TokenCoun
     if (fingerprint !== undefined) checkId(fingerprint, 'fingerprint')
     checkOutside(lifecycle)
     return lifecycle.use(async (backend) => {
-      const changes = noChanges(cache, tenantId)
+      const changes = new CacheChanges(caches.scope(backend, tenantId), caches.clock, null)
       const means: UnitMeans = { root: lifecycle, tenantId, capabilities: backend.capabilities, tokens }
       const unit: RunUnit = (work) => backend.unit(tenantId, work)
       let records: () => readonly { kind: string; key: readonly string[] }[] = () => []
@@ -71,12 +49,7 @@ function unitRunner(lifecycle: Lifecycle, cache: ProcessCache, tokens: TokenCoun
 }
 
 /** The repositories and verbs of one tenant, on the store. */
-export function makeTenant(
-  lifecycle: Lifecycle,
-  cache: ProcessCache,
-  tokens: TokenCounter,
-  tenantId: string,
-): TenantMemory {
+export function makeTenant(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, tenantId: string): TenantMemory {
   const turn: Turn = {
     call: async (work) => {
       checkOutside(lifecycle)
@@ -105,8 +78,13 @@ export function makeTenant(
   return {
     tenantId,
     ...repositories,
-    cache: directCache(lifecycle, cache, tenantId),
-    unitOfWork: unitRunner(lifecycle, cache, tokens, tenantId) as TenantMemory['unitOfWork'],
+    cache: caches.repository(tenantId, async (work) => {
+      checkOutside(lifecycle)
+      return lifecycle.use((backend) => work(caches.scope(backend, tenantId)))
+    }),
+    events: makeEvents(lifecycle, tenantId),
+    rateLimiter: (options) => makeRateLimiter(lifecycle, tenantId, options),
+    unitOfWork: unitRunner(lifecycle, caches, tokens, tenantId) as TenantMemory['unitOfWork'],
     search,
     statistics,
     context,

@@ -5,7 +5,7 @@ import type { BackendScope, UnitScope } from '../contract/backend.js'
 import type { Capabilities } from '../contract/capabilities.js'
 import type { UnitOfWork } from '../contract/memory.js'
 import { UnsupportedError, ValidationError } from '../errors.js'
-import { CacheChanges, type ProcessCache } from './cache.js'
+import { CacheChanges } from './cache.js'
 import { makeRepositories, type Turn } from './repositories.js'
 import { UnitState } from './state.js'
 
@@ -48,7 +48,7 @@ export function makeUnit(means: UnitMeans, scope: UnitScope, state: UnitState, c
   const nested = async <T>(callback: UnitCallback<T>): Promise<T> => {
     checkCallback(callback)
     return enter(async () => {
-      const inner = new CacheChanges(cache.cache, tenantId, cache)
+      const inner = new CacheChanges(cache.cache, cache.clock, cache)
       const child = new UnitState(state.root, state)
       const result = await scope.savepoint((within) => child.run(() => callback(makeUnit(means, within, child, inner))))
       cache.merge(inner)
@@ -82,6 +82,3 @@ export function runUnit<T>(
   const state = new UnitState(means.root, null)
   return { result: state.run(() => callback(makeUnit(means, scope, state, cache))), state }
 }
-
-export const noChanges = (cache: ProcessCache, tenantId: string): CacheChanges =>
-  new CacheChanges(cache, tenantId, null)

@@ -10,6 +10,7 @@ export function describeCache(harness: Harness): void {
   suite(harness, 'cache', [], (ground) => {
     itKeeps(ground)
     itForgets(ground)
+    itExpires(ground)
     itRefuses(ground)
   })
 }
@@ -113,6 +114,52 @@ function itForgets(ground: Ground): void {
   })
 }
 
+function itExpires(ground: Ground): void {
+  ground.promise(
+    'no-cache-clock',
+    'expire gives an entry another end, sooner or later than its own, and leaves its value',
+    async () => {
+      const memory = await ground.open()
+      await memory.cache.set('sooner', 1)
+      await memory.cache.set('later', 2, { ttl: 1 })
+      for (const key of ['sooner', 'later']) expect(await memory.cache.expire(key, 10)).toBe(true)
+      ground.clock.advance(9999)
+      expect([await memory.cache.get('sooner'), await memory.cache.get('later')]).toEqual([1, 2])
+      ground.clock.advance(1)
+      expect([await memory.cache.get('sooner'), await memory.cache.get('later')]).toEqual([null, null])
+      expect(await memory.cache.expire('sooner', 10)).toBe(false)
+    },
+    async () => {
+      const memory = await ground.open()
+      await memory.cache.set('k', 1)
+      expect(await memory.cache.expire('k', 10)).toBe(true)
+      expect(await memory.cache.get('k')).toBe(1)
+    },
+  )
+
+  it('expire makes nothing that is not there', async () => {
+    const memory = await ground.open()
+    await memory.cache.set('null', null)
+    await memory.cache.set('deleted', 1)
+    await memory.cache.delete('deleted')
+    const answers = await Promise.all(['absent', 'deleted', 'null'].map((key) => memory.cache.expire(key, 10)))
+    expect(answers).toEqual([false, false, true])
+    expect(await memory.forTenant('other').cache.expire('null', 10)).toBe(false)
+    expect([await memory.cache.get('absent'), await memory.cache.get('deleted')]).toEqual([null, null])
+  })
+
+  ground.sharedCache('another instance sees what was set, deleted and given another end', async () => {
+    const memory = await ground.open()
+    const second = await ground.reopen(memory)
+    await memory.cache.set('k', { a: 1 })
+    expect(await second.cache.get('k')).toEqual({ a: 1 })
+    expect(await second.cache.expire('k', 60)).toBe(true)
+    await second.cache.delete('k')
+    expect(await memory.cache.get('k')).toBeNull()
+    expect(await memory.cache.expire('k', 60)).toBe(false)
+  })
+}
+
 function itRefuses(ground: Ground): void {
   it('refuses what is not JSON, keys that are none, and times that are none', async () => {
     const memory = await ground.open()
@@ -131,10 +178,17 @@ function itRefuses(ground: Ground): void {
     ]
     for (const [value, field] of values) await refused(memory.cache.set('k', value as JsonValue), 'validation', field)
     for (const key of ['', 'a\0', '\udfff', 5 as unknown as string])
-      for (const call of [() => memory.cache.get(key), () => memory.cache.set(key, 1), () => memory.cache.delete(key)])
+      for (const call of [
+        () => memory.cache.get(key),
+        () => memory.cache.set(key, 1),
+        () => memory.cache.delete(key),
+        () => memory.cache.expire(key, 1),
+      ])
         await refused(call, 'validation', 'key')
     for (const ttl of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '5' as unknown as number])
-      await refused(memory.cache.set('k', 1, { ttl }), 'validation', 'ttl')
+      for (const call of [() => memory.cache.set('k', 1, { ttl }), () => memory.cache.expire('k', ttl)])
+        await refused(call, 'validation', 'ttl')
+    await refused(memory.cache.expire('k', undefined as unknown as number), 'validation', 'ttl')
     await refused(memory.cache.set('k', 1, { tl: 5 } as object), 'validation', 'tl')
     expect(await memory.cache.get('k')).toBe('kept')
   })

@@ -10,6 +10,8 @@ const FEATURES: readonly Feature[] = [
   'documents',
   'textSearch',
   'vectorSearch',
+  'events',
+  'rateLimits',
   'atomicUnit',
 ]
 

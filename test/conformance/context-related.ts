@@ -11,6 +11,8 @@ export function describeContextRelated(harness: Harness): void {
     itShares(ground)
   })
   suite(harness, 'context: documents', ['users', 'documents', 'textSearch'], itReadsDocuments)
+  if (harness.lacks?.includes('textSearch'))
+    suite(harness, 'context: without a search', ['users', 'conversations', 'messages', 'memories'], itDoesWithoutSearch)
 }
 
 const query = { userId: ADA, conversationId: 'c' }
@@ -131,5 +133,36 @@ function itReadsDocuments(ground: Ground): void {
     ])
     expect((await memory.context(asked)).documents).toEqual([])
     expect((await memory.context({ ...asked, namespaces: ['guides'], maxDocuments: 0 })).documents).toEqual([])
+  })
+}
+
+function itDoesWithoutSearch(ground: Ground): void {
+  it('tells what is important, and what is said, where nothing can be found by words', async () => {
+    const memory = await ground.open()
+    await knowing(memory)
+    await talk(memory, 'c', [instructs('be kind'), 'how is the flat?'])
+    const told = async (strategy?: 'recent' | 'relevant' | 'important' | 'mixed') =>
+      idsOf((await memory.context({ ...query, strategy })).memories)
+    expect(await told('recent')).toEqual([])
+    expect(await told('important')).toEqual(['nuts', 'flat', 'cat'])
+    if (ground.lacks('vectorSearch')) {
+      expect(await told('relevant')).toEqual([])
+      expect(await told()).toEqual(['nuts', 'flat', 'cat'])
+    }
+    const context = await memory.context({ ...query, text: 'flat', strategy: 'important', maxMemories: 1 })
+    expect(context).toMatchObject({ documents: [], degraded: false, truncated: false })
+    expect(context.toLLM()).toEqual([
+      { role: 'system', content: 'be kind' },
+      { role: 'system', content: 'What is known about the user:\n- is allergic to nuts' },
+      { role: 'user', content: 'how is the flat?' },
+    ])
+  })
+
+  it('says that it cannot search where a query asks for it', async () => {
+    const memory = await ground.open()
+    await talk(memory, 'c', ['how is the flat?'])
+    const error = await refused(memory.context({ ...query, mode: 'text' }), 'unsupported')
+    expect(error).toHaveProperty('capability', 'textSearch')
+    await refused(memory.context({ ...query, mode: 'hybrid' }), 'unsupported')
   })
 }

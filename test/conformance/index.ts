@@ -1,4 +1,5 @@
 import { describeCache } from './cache.js'
+import { describeCacheLoading } from './cache-loading.js'
 import { describeCapabilities } from './capabilities.js'
 import { describeConcurrency } from './concurrency.js'
 import { describeContext } from './context.js'
@@ -6,6 +7,8 @@ import { describeContextRelated } from './context-related.js'
 import { describeContextTools } from './context-tools.js'
 import { describeConversations } from './conversations.js'
 import { describeDocuments } from './documents.js'
+import { describeEvents } from './events.js'
+import { describeEventConsumers } from './events-consume.js'
 import { describeExpiry } from './expiry.js'
 import { describePurge } from './expiry-purge.js'
 import { describeExpiryReuse } from './expiry-reuse.js'
@@ -24,6 +27,7 @@ import { describeMessagesModel } from './messages-model.js'
 import { describeNaughtyStrings } from './naughty.js'
 import { describeOperations } from './operations.js'
 import { describeOperationVerbs } from './operations-verbs.js'
+import { describeRateLimits } from './rate-limits.js'
 import { describeSearchFilters } from './search-filters.js'
 import { describeSearchQueries } from './search-queries.js'
 import { describeTextSearch } from './search-text.js'
@@ -105,6 +109,19 @@ export function describePrompts(harness: Harness): void {
   describeContextRelated(harness)
 }
 
+/** The cache repository, the backend's or the process's own. */
+export function describeCaches(harness: Harness): void {
+  describeCache(harness)
+  describeCacheLoading(harness)
+}
+
+/** What writes tell, and limits that processes share. */
+export function describeServices(harness: Harness): void {
+  describeEvents(harness)
+  describeEventConsumers(harness)
+  describeRateLimits(harness)
+}
+
 /** All that a backend owes. */
 export function describeBackend(harness: Harness): void {
   describeCapabilities(harness)
@@ -114,5 +131,6 @@ export function describeBackend(harness: Harness): void {
   describeUnits(harness)
   describeSearch(harness)
   describePrompts(harness)
-  describeCache(harness)
+  describeCaches(harness)
+  describeServices(harness)
 }

@@ -221,7 +221,8 @@ function itRecalls(ground: Ground): void {
   it('with a text it answers what the text finds, within the filters', async () => {
     const memory = await ground.open()
     if (ground.lacks('textSearch') && ground.lacks('vectorSearch')) {
-      await refused(memory.memories.recall({ text: 'lisbon' }), 'unsupported')
+      const error = await refused(memory.memories.recall({ text: 'lisbon' }), 'unsupported')
+      expect(error).toHaveProperty('capability', 'textSearch')
       return
     }
     await memory.memories.addMany([

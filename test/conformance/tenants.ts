@@ -6,7 +6,7 @@ import { failure, isTyped, refused } from './expecting.js'
 import { byBytes, contentsOf, idsOf, says, talk } from './fixtures.js'
 import { type Ground, type Harness, suite } from './harness.js'
 
-const NEEDS = ['users', 'conversations', 'messages', 'sessions', 'memories', 'documents'] as const
+const NEEDS = ['users', 'conversations', 'messages', 'sessions', 'memories'] as const
 const NAMES = adversarialNames(200)
 
 export function describeTenants(harness: Harness): void {
@@ -28,7 +28,8 @@ async function settle(memory: Memory, tenantId: string): Promise<void> {
     )
     await unit.sessions.create({ id: 's', userId: 'u', conversationId: 'c', state: { tenantId } })
     await unit.memories.add({ id: 'e', userId: 'u', conversationId: 'c', content: `shared ${tenantId}`, tags: ['t'] })
-    await unit.documents.upsert({ namespace: 'ns', id: 'd', content: `shared ${tenantId}`, metadata: { tenantId } })
+    const document = { namespace: 'ns', id: 'd', content: `shared ${tenantId}`, metadata: { tenantId } }
+    if (memory.capabilities.documents) await unit.documents.upsert(document)
   }
   const tenant = memory.forTenant(tenantId)
   await (memory.capabilities.atomicUnit ? tenant.unitOfWork(write) : write(tenant))
@@ -37,7 +38,8 @@ async function settle(memory: Memory, tenantId: string): Promise<void> {
 /** Everything that a tenant can see, by every sort of read. */
 async function seen(memory: Memory, tenantId: string): Promise<unknown> {
   const tenant = memory.forTenant(tenantId)
-  const hits = memory.capabilities.textSearch ? await tenant.search({ text: 'shared words', limit: 100 }) : []
+  const { textSearch, documents } = memory.capabilities
+  const hits = textSearch ? await tenant.search({ text: 'shared words', limit: 100 }) : []
   return {
     statistics: await tenant.statistics(),
     users: (await tenant.users.list()).items,
@@ -46,8 +48,10 @@ async function seen(memory: Memory, tenantId: string): Promise<unknown> {
     sessions: (await tenant.sessions.list()).items,
     latest: await tenant.sessions.latest('u'),
     memories: (await tenant.memories.list()).items,
-    documents: (await tenant.documents.list('ns')).items,
-    namespaces: (await tenant.documents.namespaces()).items,
+    ...(documents && {
+      documents: (await tenant.documents.list('ns')).items,
+      namespaces: (await tenant.documents.namespaces()).items,
+    }),
     cache: await tenant.cache.get('k'),
     // In no order: ranking is a promise of its own.
     hits: hits
@@ -56,7 +60,8 @@ async function seen(memory: Memory, tenantId: string): Promise<unknown> {
   }
 }
 
-const CHANGES: readonly ((tenant: TenantMemory) => Promise<unknown>)[] = [
+type Change = (tenant: TenantMemory) => Promise<unknown>
+const CHANGES: readonly Change[] = [
   (t) => t.users.update('u', { name: 'changed' }),
   (t) => t.users.delete('u'),
   (t) => t.conversations.update('c', { title: 'changed' }),
@@ -73,14 +78,18 @@ const CHANGES: readonly ((tenant: TenantMemory) => Promise<unknown>)[] = [
   (t) => t.memories.update('e', { content: 'changed' }),
   (t) => t.memories.recall({ userId: 'u' }),
   (t) => t.memories.delete('e'),
-  (t) => t.documents.upsert({ namespace: 'ns', id: 'd', content: 'changed' }),
-  (t) => t.documents.delete('ns', 'd'),
-  (t) => t.documents.deleteNamespace('ns'),
   (t) => t.cache.set('k', 'changed'),
   (t) => t.cache.delete('k'),
   (t) => t.purgeExpired(),
   (t) => t.users.create({ id: 'another' }),
 ]
+const DOCUMENT_CHANGES: readonly Change[] = [
+  (t) => t.documents.upsert({ namespace: 'ns', id: 'd', content: 'changed' }),
+  (t) => t.documents.delete('ns', 'd'),
+  (t) => t.documents.deleteNamespace('ns'),
+]
+const changesOf = (ground: Ground): readonly Change[] =>
+  ground.lacks('documents') ? CHANGES : [...CHANGES, ...DOCUMENT_CHANGES]
 
 function itKeepsTenantsApart(ground: Ground): void {
   it('200 tenants with adversarial names: nothing of one is seen or changed by another', {
@@ -97,7 +106,7 @@ function itKeepsTenantsApart(ground: Ground): void {
         conversations: 1,
         messages: 2,
         memories: 1,
-        documents: 1,
+        documents: ground.lacks('documents') ? 0 : 1,
       })
       expect((await tenant.messages.get('c', 'm'))?.tenantId).toBe(name)
     }
@@ -106,7 +115,7 @@ function itKeepsTenantsApart(ground: Ground): void {
       const [one, other] = [pick(random, NAMES), pick(random, NAMES)]
       if (one === other) continue
       const before = await seen(memory, other)
-      const error = await failure(pick(random, CHANGES)(memory.forTenant(one)))
+      const error = await failure(pick(random, changesOf(ground))(memory.forTenant(one)))
       // What an earlier round deleted may be missing; that is no matter of the other tenant's.
       if (error !== null && !(isTyped(error) && ['not-found', 'conflict'].includes(error.code))) throw error
       expect(await seen(memory, other), `${JSON.stringify(one)} and ${JSON.stringify(other)}`).toEqual(before)
@@ -118,7 +127,7 @@ function itKeepsTenantsApart(ground: Ground): void {
     const names = ['a', 'A', 'a:', 'a%', 'a_', 'a ', '\u0430', '\uff41']
     for (const name of names) await settle(memory, name)
     const before = await Promise.all(names.slice(1).map((name) => seen(memory, name)))
-    for (const change of CHANGES) {
+    for (const change of changesOf(ground)) {
       await failure(change(memory.forTenant('a')))
       const after = await Promise.all(names.slice(1).map((name) => seen(memory, name)))
       expect(after, change.toString()).toEqual(before)

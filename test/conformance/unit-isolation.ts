@@ -186,6 +186,19 @@ function itDefersTheCache(ground: Ground): void {
     expect(await Promise.all(keys.map((key) => memory.cache.get(key)))).toEqual([1, null, 1, 1])
   })
 
+  it('an end that a unit gives holds after its commit, within the unit at once', async () => {
+    const memory = await ground.open()
+    await memory.cache.set('k', 1)
+    await memory.unitOfWork(async (unit) => {
+      expect([await unit.cache.expire('k', 3600), await unit.cache.expire('absent', 3600)]).toEqual([true, false])
+      await unit.cache.set('own', 1)
+      expect(await unit.cache.expire('own', 3600)).toBe(true)
+      await unit.cache.delete('own')
+      expect(await unit.cache.expire('own', 3600)).toBe(false)
+    })
+    expect([await memory.cache.get('k'), await memory.cache.get('own')]).toEqual([1, null])
+  })
+
   it('the last write of a unit to a key wins', async () => {
     const memory = await ground.open()
     await memory.unitOfWork(async (unit) => {

@@ -1,6 +1,6 @@
 import { ADA, says } from './fixtures.js'
 import { type BadCall, each, type Fields, single, type Untyped } from './validation-call.js'
-import { BAD_ID_CALLS, BAD_OBJECT_CALLS } from './validation-ids.js'
+import { BAD_DOCUMENT_ID_CALLS, BAD_ID_CALLS, BAD_OBJECT_CALLS } from './validation-ids.js'
 import {
   BAD_CONTENT,
   BAD_COUNTS,
@@ -80,7 +80,7 @@ const NEW_MESSAGE = {
 const VERSIONS: Fields = { version: [...BAD_COUNTS, ['a text', '1']] }
 const OPERATIONS: Fields = { operationId: BAD_IDS }
 
-/** By verb. The memory holds user `ada`, conversation `c`, message `m`, session `s`, memory `e`, document `n`/`d`. */
+/** By verb. The memory holds user `ada`, conversation `c`, message `m`, session `s`, memory `e`, and document `n`/`d` where it keeps documents. */
 export const BAD_CALLS: Readonly<Record<string, readonly BadCall[]>> = {
   'users.create': [
     ...each({ id: BAD_IDS, ...USER, ...TIMES, ...OWN }, {}, (m, input) => m.users.create(input)),
@@ -180,6 +180,12 @@ export const BAD_CALLS: Readonly<Record<string, readonly BadCall[]>> = {
     ),
     ...each(VERSIONS, {}, (m, options) => m.memories.update('e', { content: 'x' }, options)),
   ],
+  'verbs that take ids': BAD_ID_CALLS,
+  'verbs that take objects': BAD_OBJECT_CALLS,
+}
+
+/** The same of documents. */
+export const BAD_DOCUMENT_CALLS: Readonly<Record<string, readonly BadCall[]>> = {
   'documents.upsert': [
     ...each(
       DOCUMENT,
@@ -191,6 +197,5 @@ export const BAD_CALLS: Readonly<Record<string, readonly BadCall[]>> = {
       m.documents.upsert(Array.from({ length: 6 }, (_, i) => ({ namespace: 'n', id: `${i}`, content: 'x' }))),
     ),
   ],
-  'verbs that take ids': BAD_ID_CALLS,
-  'verbs that take objects': BAD_OBJECT_CALLS,
+  'verbs of documents that take ids': BAD_DOCUMENT_ID_CALLS,
 }

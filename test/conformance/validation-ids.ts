@@ -14,13 +14,6 @@ export const BAD_ID_CALLS: readonly BadCall[] = [
   ...each({ id: BAD_REQUIRED_IDS }, {}, (m, { id }: { id: Untyped }) => m.memories.get(id)),
   ...each({ id: BAD_REQUIRED_IDS }, {}, (m, { id }: { id: Untyped }) => m.sessions.end(id)),
   ...each({ id: BAD_REQUIRED_IDS }, {}, (m, { id }: { id: Untyped }) => m.sessions.touch(id)),
-  ...each({ id: BAD_REQUIRED_IDS }, {}, (m, { id }: { id: Untyped }) => m.documents.get('n', id)),
-  ...each({ namespace: BAD_REQUIRED_IDS }, {}, (m, { namespace }: { namespace: Untyped }) =>
-    m.documents.list(namespace),
-  ),
-  ...each({ namespace: BAD_REQUIRED_IDS }, {}, (m, { namespace }: { namespace: Untyped }) =>
-    m.documents.deleteNamespace(namespace),
-  ),
   ...each({ userId: BAD_REQUIRED_IDS }, {}, (m, { userId }: { userId: Untyped }) => m.sessions.latest(userId)),
   ...each({ userId: BAD_IDS }, {}, (m, options) => m.conversations.list(options)),
   ...each({ userId: BAD_IDS }, {}, (m, options) => m.sessions.list(options)),
@@ -36,6 +29,17 @@ export const BAD_ID_CALLS: readonly BadCall[] = [
   ),
   ...each({ messageId: BAD_REQUIRED_IDS }, {}, (m, { messageId }: { messageId: Untyped }) =>
     m.messages.branch('c', messageId),
+  ),
+]
+
+/** The same of documents. */
+export const BAD_DOCUMENT_ID_CALLS: readonly BadCall[] = [
+  ...each({ id: BAD_REQUIRED_IDS }, {}, (m, { id }: { id: Untyped }) => m.documents.get('n', id)),
+  ...each({ namespace: BAD_REQUIRED_IDS }, {}, (m, { namespace }: { namespace: Untyped }) =>
+    m.documents.list(namespace),
+  ),
+  ...each({ namespace: BAD_REQUIRED_IDS }, {}, (m, { namespace }: { namespace: Untyped }) =>
+    m.documents.deleteNamespace(namespace),
   ),
 ]
 

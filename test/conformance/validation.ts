@@ -4,13 +4,14 @@ import { failure, isTyped } from './expecting.js'
 import { ADA, says, talk } from './fixtures.js'
 import { type Feature, type Ground, type Harness, suite } from './harness.js'
 import type { BadCall } from './validation-call.js'
-import { BAD_CALLS } from './validation-calls.js'
+import { BAD_CALLS, BAD_DOCUMENT_CALLS } from './validation-calls.js'
 import { LIMITS } from './validation-values.js'
 
 export function describeValidation(harness: Harness): void {
-  const needs: readonly Feature[] = ['users', 'conversations', 'messages', 'sessions', 'memories', 'documents']
+  const needs: readonly Feature[] = ['users', 'conversations', 'messages', 'sessions', 'memories']
   suite(harness, 'validation: bad input', needs, (ground) => {
-    for (const [verb, cases] of Object.entries(BAD_CALLS))
+    const calls = { ...BAD_CALLS, ...(!ground.lacks('documents') && BAD_DOCUMENT_CALLS) }
+    for (const [verb, cases] of Object.entries(calls))
       it(`${verb} refuses each bad value by its path, and nothing is written`, () => refusesAll(ground, cases))
   })
   suite(harness, 'validation: at the door', [...needs, 'atomicUnit'], itLooksAtOnce)
@@ -23,7 +24,7 @@ async function seeded(ground: Ground): Promise<Memory> {
   await talk(memory, 'c', [says('a', { id: 'm' })])
   await memory.sessions.create({ id: 's', userId: ADA })
   await memory.memories.add({ id: 'e', userId: ADA, content: 'a' })
-  await memory.documents.upsert({ namespace: 'n', id: 'd', content: 'a' })
+  if (!ground.lacks('documents')) await memory.documents.upsert({ namespace: 'n', id: 'd', content: 'a' })
   return memory
 }
 
@@ -36,8 +37,7 @@ async function holdings(memory: Memory): Promise<unknown> {
     await memory.messages.list('c'),
     await memory.sessions.list(),
     await memory.memories.list(),
-    await memory.documents.list('n'),
-    await memory.documents.namespaces(),
+    ...(memory.capabilities.documents ? [await memory.documents.list('n'), await memory.documents.namespaces()] : []),
   ]
 }
 
@@ -133,10 +133,11 @@ function itKeepsLimits(ground: Ground): void {
     await talk(memory, 'c', [says(large, { id: 'm' })])
     expect((await memory.messages.get('c', 'm'))?.content).toBe(large)
     const huge = 'x'.repeat(50 * 1024 * 1024)
+    const document = () => memory.documents.upsert({ namespace: 'n', id: 'd', content: huge })
     for (const [call, field] of [
+      ...(ground.lacks('documents') ? [] : [[document, 'documents[0].content'] as const]),
       [() => talk(memory, 'c', [says('small'), says(huge)]), 'messages[1].content'],
       [() => memory.memories.add({ userId: 'eve', content: huge }), 'content'],
-      [() => memory.documents.upsert({ namespace: 'n', id: 'd', content: huge }), 'documents[0].content'],
       [() => memory.users.create({ id: 'eve', name: huge }), 'name'],
       [() => memory.users.create({ id: huge }), 'id'],
       [() => memory.users.get(huge), 'id'],

@@ -1,12 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import type { TenantMemory } from '../../src/contract/memory.js'
+import { naughtyStrings } from '../support/naughty.js'
 import { isTyped, refused } from './expecting.js'
 import { ADA, says, talk } from './fixtures.js'
 import { type Ground, type Harness, vectorSuite } from './harness.js'
 import { ids, meant, vectorOf, wordModel } from './vectors-fixtures.js'
 
-const NAUGHTY = new URL('../../../shared/data/naughty-strings.json', import.meta.url)
 const NEEDS = ['users', 'conversations', 'messages', 'memories', 'documents', 'atomicUnit', 'textSearch'] as const
 
 /** Vectors that records bring, and questions that cannot be answered. */
@@ -156,7 +155,6 @@ function itRefuses(ground: Ground): void {
 
   it('any text is a question in every mode', async () => {
     const memory = await meant(ground)
-    const strings = existsSync(NAUGHTY) ? (JSON.parse(readFileSync(NAUGHTY, 'utf8')) as string[]) : []
     const long = [
       'word '.repeat(100_000),
       'the and of',
@@ -166,7 +164,7 @@ function itRefuses(ground: Ground): void {
       '日'.repeat(20_000),
       '"'.repeat(5000),
     ]
-    for (const text of [...strings, ...long])
+    for (const text of [...naughtyStrings(), ...long])
       for (const mode of ['text', 'vector', 'hybrid'] as const) {
         const answer = await memory.search({ text, mode, limit: 3 }).catch((error: unknown) => error)
         if (!Array.isArray(answer)) expect(isTyped(answer), `${mode} ${JSON.stringify(text.slice(0, 50))}`).toBe(true)

@@ -26,12 +26,47 @@ beforeAll(() => {
   files = packed.files.map((file) => file.path)
   execFileSync('tar', ['xzf', join(project, packed.filename), '-C', project])
   execFileSync('mv', [join(project, 'package'), join(modules, 'bruno-memory')])
-  for (const name of [...Object.keys(manifest.dependencies), 'bindings', 'file-uri-to-path', 'drizzle-kit']) {
+  const tools = ['drizzle-kit', 'vitest', 'fast-check', 'typescript', '@types/node']
+  for (const name of [...Object.keys(manifest.dependencies), 'bindings', 'file-uri-to-path', ...tools]) {
     if (name.includes('/')) mkdirSync(join(modules, name.split('/')[0] as string), { recursive: true })
     symlinkSync(join(root, 'node_modules', name), join(modules, name))
   }
 }, 120_000)
 afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+/** What an author of a backend writes. */
+const KIT = `
+import { createBackend, type Memory } from 'bruno-memory'
+import { describeCaches, describePrompts } from 'bruno-memory/testing'
+
+const opened: Memory[] = []
+const harness = {
+  name: 'sqlite, packed',
+  async create(options: object) {
+    const memory = createBackend('sqlite', { databasePath: ':memory:', ...options })
+    opened.push(memory)
+    return memory
+  },
+  async dispose() {
+    await Promise.all(opened.splice(0).map((memory) => memory.close()))
+  },
+  lacks: ['vectorSearch', 'events', 'rateLimits'] as const,
+  deviations: { 'private-storage': 'it is in memory', 'own-cache': 'it has none' },
+}
+describeCaches(harness)
+describePrompts(harness)
+`
+const KIT_TYPES = {
+  compilerOptions: {
+    module: 'NodeNext',
+    target: 'ES2022',
+    lib: ['ES2023', 'ESNext.Disposable'],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: ['node'],
+  },
+}
 
 function run(name: string, text: string, ...args: string[]): string {
   const folder = mkdtempSync(join(project, 'run-'))
@@ -47,6 +82,8 @@ describe('the packed package', () => {
       'dist/index.d.mts',
       'dist/index.d.cts',
       'dist/cli.mjs',
+      'dist/backend.mjs',
+      'dist/testing.d.mts',
       'drizzle.config.ts',
       'migrations/sqlite/0000_initial.sql',
       'migrations/postgresql/meta/_journal.json',
@@ -81,6 +118,32 @@ describe('the packed package', () => {
     expect(sqlite).toEqual(postgresql)
     expect(sqlite).toContain('messages')
   })
+
+  it('gives authors of backends the classes that its users have', () => {
+    const text =
+      "const { checkId, matches } = require('bruno-memory/backend'); try { checkId('', 'id') } catch (e) { console.log(e instanceof require('bruno-memory').ValidationError, e.field, typeof matches) }"
+    expect(run('a.cjs', text)).toBe('true id function\n')
+    const imports =
+      "import { checkId, matches } from 'bruno-memory/backend'; import { ValidationError } from 'bruno-memory';"
+    const body = text.slice(text.indexOf('try')).replace("require('bruno-memory').", '')
+    expect(run('a.mjs', imports + body)).toBe('true id function\n')
+  })
+
+  it('runs its conformance kit in a project of somebody else’s, types included', () => {
+    const folder = mkdtempSync(join(project, 'kit-'))
+    writeFileSync(join(folder, 'kit.test.ts'), KIT)
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(KIT_TYPES))
+    const tool = (path: string) => join(project, 'node_modules', path)
+    execFileSync(process.execPath, [tool('typescript/bin/tsc'), '-p', '.'], { cwd: folder, stdio: 'inherit' })
+    const args = [tool('vitest/vitest.mjs'), 'run', '--root', folder, '--reporter', 'json']
+    const { VITEST: _own, ...env } = process.env
+    const report = JSON.parse(execFileSync(process.execPath, args, { cwd: folder, env, encoding: 'utf8' })) as {
+      numPassedTests: number
+      numFailedTests: number
+    }
+    expect(report.numFailedTests).toBe(0)
+    expect(report.numPassedTests).toBeGreaterThan(40)
+  }, 60_000)
 
   it('runs its command line', () => {
     const cli = join(project, 'node_modules', 'bruno-memory', 'dist', 'cli.mjs')

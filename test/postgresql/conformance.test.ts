@@ -23,6 +23,7 @@ describeBackend({
     opened.clear()
     await returnDatabases()
   },
-  lacks: ['vectorSearch'],
+  lacks: ['vectorSearch', 'events', 'rateLimits'],
   withoutVectors: 'the server of the tests has no pgvector',
+  deviations: { 'own-cache': 'a database is no cache' },
 })

@@ -38,7 +38,7 @@ const harness = {
   create: async (options: object) => open(await pooledDatabase(), options),
   reopen: async (memory: Memory, options: object) => open(opened.get(memory) ?? '', options),
   dispose,
-  lacks: ['vectorSearch'] as const,
+  lacks: ['vectorSearch', 'events', 'rateLimits'] as const,
   withoutVectors: 'the server of the tests has no pgvector',
 }
 describeUnits(harness)

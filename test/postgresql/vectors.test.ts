@@ -28,6 +28,6 @@ describeSearch({
     return memory
   },
   dispose,
-  lacks: ['vectorSearch'],
+  lacks: ['vectorSearch', 'events', 'rateLimits'],
   deviations: { 'private-storage': 'PGlite has one session' },
 })

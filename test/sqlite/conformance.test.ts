@@ -29,13 +29,17 @@ describeBackend({
   },
   reopen: async (memory, options) => at(opened.get(memory) ?? '', options),
   dispose,
-  lacks: ['vectorSearch'],
+  lacks: ['vectorSearch', 'events', 'rateLimits'],
+  deviations: { 'own-cache': 'a database is no cache' },
 })
 
 describeBackend({
   name: 'sqlite, :memory:',
   create: async (options) => at(':memory:', options),
   dispose,
-  lacks: ['vectorSearch'],
-  deviations: { 'private-storage': 'a :memory: database belongs to its connection' },
+  lacks: ['vectorSearch', 'events', 'rateLimits'],
+  deviations: {
+    'private-storage': 'a :memory: database belongs to its connection',
+    'own-cache': 'a database is no cache',
+  },
 })

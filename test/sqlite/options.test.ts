@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createBackend, listBackends } from '../../src/backend.js'
+import { createBackend } from '../../src/backend.js'
 import { ConfigurationError } from '../../src/errors.js'
+import { listBackends } from '../../src/registry.js'
 
 /** What `createBackend` says; it must be a ConfigurationError, before anything is opened. */
 function complaint(name: unknown, options?: unknown): string {

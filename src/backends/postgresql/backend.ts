@@ -1,6 +1,7 @@
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { VectorSettings } from '../../contract/embedder.js'
+import type { Journal } from '../../contract/journal.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../../contract/statistics.js'
 import { UnsupportedError } from '../../errors.js'
@@ -11,6 +12,7 @@ import { Settler } from '../../unit/settler.js'
 import { checkAnalyzer } from '../sql/analyzer.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { Appends, SqlRunner } from '../sql/engine.js'
+import { sqlJournal } from '../sql/journal.js'
 import { sweepStore } from '../sql/purge.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { VectorSettler } from '../sql/settle.js'
@@ -113,6 +115,13 @@ export class PostgresqlBackend implements Backend {
     }
   }
 
+  /** Its entries are of all tenants. */
+  get journal(): Journal | undefined {
+    if (!this.#open) return undefined
+    const { store, access, connections } = this.#open
+    return this.settings.rowLevelSecurity && !connections.maintenance ? undefined : sqlJournal(store, access.upkeep)
+  }
+
   get #opened(): Open {
     if (!this.#open) throw new Error('the backend is not open')
     return this.#open
@@ -134,7 +143,7 @@ export class PostgresqlBackend implements Backend {
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
     const { access, store, settler } = this.#opened
     const result = access.unit(tenantId, (session) =>
-      work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch)),
+      work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch, true)),
     )
     return settler ? result.finally(() => settler.poke()) : result
   }

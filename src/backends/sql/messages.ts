@@ -1,10 +1,8 @@
 import type { Plain } from '../../contract/backend.js'
-import { cursors } from '../../contract/cursor.js'
 import type {
   AppendOptions,
   BranchOptions,
   ClearOptions,
-  MessageListOptions,
   MessageRepository,
   ReadOptions,
   UpdateOptions,
@@ -12,62 +10,17 @@ import type {
 import { ValidationError } from '../../errors.js'
 import type { MessagePatch, NewMessage } from '../../model/inputs.js'
 import { mergeJson } from '../../model/json.js'
-import { checkFlag, checkLimit, checkNames, pageWindow, type Window } from '../../model/page-options.js'
+import { checkFlag, checkNames } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
-import { type Message, ROLES } from '../../model/records.js'
-import { instantProblem } from '../../model/text.js'
+import type { Message } from '../../model/records.js'
+import { clearBound, END, messageCursors, messageWindow } from '../../repository/message-options.js'
+import { toPage } from '../../repository/paging.js'
 import { messageText } from '../../search/fields.js'
 import { useLanguage } from './analyzer.js'
 import { checkVersion, checkVersionOption, EMPTY, missing, now, type SqlContext } from './context.js'
 import { insertConversation } from './conversations.js'
-import { checkList } from './filters.js'
 import { append, drafts, toMessage, upsertMessages } from './message-append.js'
 import { messageStatements } from './message-statements.js'
-import { toPage } from './paging.js'
-
-const codecOf = (tenantId: string, conversationId: string) =>
-  cursors(`messages:${tenantId}:${conversationId}`, ['number'])
-const END = Number.MAX_SAFE_INTEGER
-
-interface MessageWindow extends Window {
-  readonly roles: readonly string[] | undefined
-  readonly expired: boolean
-}
-
-/** `last` and `first` are windows at an end; without anything the newest fifty are meant. */
-function messageWindow(options: MessageListOptions): MessageWindow {
-  checkNames(options, ['before', 'after', 'limit', 'last', 'first', 'roles', 'includeExpired'])
-  const { last, first, roles } = options
-  const ends = (['before', 'after', 'last', 'first'] as const).filter((name) => options[name] !== undefined)
-  if (ends.length > 1) throw new ValidationError(ends[0] as string, `cannot be given together with ${ends[1]}`)
-  if (roles !== undefined) checkList(roles, 'roles', ROLES)
-  const field = last !== undefined ? 'last' : first !== undefined ? 'first' : 'limit'
-  if (field !== 'limit' && options.limit !== undefined)
-    throw new ValidationError('limit', `cannot be given together with ${field}`)
-  const limit = checkLimit(last ?? first ?? options.limit, field, 50)
-  const window = pageWindow({ before: options.before, after: options.after })
-  const newest = first === undefined && window.cursor === null
-  return {
-    ...window,
-    limit,
-    backward: newest || window.backward,
-    roles,
-    expired: checkFlag(options.includeExpired, 'includeExpired'),
-  }
-}
-
-function clearBound(options: ClearOptions, tenantId: string, conversationId: string) {
-  checkNames(options, ['keepSystem', 'before', 'operationId'])
-  const { before } = options
-  const forever = new Date('9999-12-31T23:59:59.999Z')
-  if (before === undefined) return { beforePosition: END, beforeInstant: forever }
-  if (before instanceof Date) {
-    const problem = instantProblem(before)
-    if (problem) throw new ValidationError('before', problem)
-    return { beforePosition: END, beforeInstant: new Date(before) }
-  }
-  return { beforePosition: codecOf(tenantId, conversationId).decode(before, 'before')[0], beforeInstant: forever }
-}
 
 export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
   const { runner, tenantId, engine, checks } = context
@@ -102,7 +55,7 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
     async list(conversationId, options = {}) {
       checkId(conversationId, 'conversationId')
       const window = messageWindow(options)
-      const codec = codecOf(tenantId, conversationId)
+      const codec = messageCursors(tenantId, conversationId)
       const [from] = window.cursor === null ? [window.backward ? END : 0] : codec.decode(window.cursor, window.field)
       const statement = s.list[+window.backward]?.[+(window.roles !== undefined)]?.[+window.expired]
       const roles = window.roles && engine.conditions.texts(window.roles)

@@ -1,7 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { PurgeOptions, PurgeReport } from '../../contract/statistics.js'
-import { ValidationError } from '../../errors.js'
-import { checkNames } from '../../model/page-options.js'
+import { batchSize } from '../../repository/purge-options.js'
 import { now, type SqlContext, type SqlStoreContext, tenantIs } from './context.js'
 import { deleteConversations } from './delete.js'
 import { perEngine, type SqlRunner, type SqlSession } from './engine.js'
@@ -52,14 +51,6 @@ const statements = perEngine((engine) => {
     tenants: [c, s, memories, d, o].map((table) => engine.statement({ id: table.tenantId }, () => tenants(table))),
   }
 })
-
-function batchSize(options: PurgeOptions): number {
-  checkNames(options, ['batch'])
-  const { batch = 500 } = options
-  if (!Number.isInteger(batch) || batch < 1 || batch > 10_000)
-    throw new ValidationError('batch', 'must be an integer from 1 to 10,000')
-  return batch
-}
 
 /** Runs a bounded delete, each time in its own transaction, until it finds less than a batch. */
 async function drain(

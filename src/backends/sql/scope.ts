@@ -3,6 +3,7 @@ import type { SqlContext, SqlStoreContext } from './context.js'
 import { sqlConversations } from './conversations.js'
 import { sqlDocuments } from './documents.js'
 import type { Appends, SqlRunner, SqlSession } from './engine.js'
+import { sqlUnitJournal } from './journal.js'
 import { sqlMemories } from './memories.js'
 import { sqlMessages } from './messages.js'
 import { sqlOperations } from './operations.js'
@@ -47,6 +48,7 @@ export function sqlUnitScope(
   tenantId: string,
   session: SavepointSession,
   fts: boolean,
+  sharedLocks = false,
 ): UnitScope {
   const runner: SqlRunner = {
     read: (work) => work(session),
@@ -57,6 +59,7 @@ export function sqlUnitScope(
   const unit: UnitScope = {
     ...scope,
     operations: sqlOperations({ ...store, tenantId, runner }, session),
+    journal: sqlUnitJournal(store, session, sharedLocks),
     savepoint: (work) => session.savepoint(() => work(unit)),
   }
   return unit

@@ -3,7 +3,7 @@ import type { SearchFactors, SearchMode, SearchQuery, SearchWeights } from '../.
 import { ValidationError } from '../../errors.js'
 import { checkFlag, checkLimit, checkNames } from '../../model/page-options.js'
 import type { SearchKind } from '../../model/records.js'
-import { checkFilter, FILTER_NAMES, searchKinds } from './filters.js'
+import { checkFilter, FILTER_NAMES, searchKinds } from '../../repository/filter.js'
 
 const NAMES = [
   'text',

@@ -7,6 +7,7 @@ import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Session } from '../../model/records.js'
+import { toPage } from '../../repository/paging.js'
 import { sessionColumns } from './columns.js'
 import {
   alive,
@@ -20,7 +21,6 @@ import {
   tenantIs,
 } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
-import { toPage } from './paging.js'
 import { bind, list, value } from './statement.js'
 import { ensureUser } from './users.js'
 import { assignments, insertInto } from './write.js'

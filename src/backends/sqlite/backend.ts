@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3'
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { VectorSettings } from '../../contract/embedder.js'
+import type { Journal } from '../../contract/journal.js'
 import type { SqliteOptions } from '../../contract/options.js'
 import type { PurgeOptions, SettleOptions, SettleReport } from '../../contract/statistics.js'
 import { createMigrator } from '../../migrate/migrator.js'
@@ -12,6 +13,7 @@ import { Settler } from '../../unit/settler.js'
 import { checkAnalyzer } from '../sql/analyzer.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { SqlRunner } from '../sql/engine.js'
+import { sqlJournal } from '../sql/journal.js'
 import { sweepStore } from '../sql/purge.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { VectorSettler } from '../sql/settle.js'
@@ -106,6 +108,10 @@ export class SqliteBackend implements Backend {
       clock,
       newId,
     }
+  }
+
+  get journal(): Journal | undefined {
+    return this.#open ? sqlJournal(this.#open.store, this.#open.runner) : undefined
   }
 
   get #opened(): Open {

@@ -436,4 +436,30 @@ END;`,
 DELETE FROM "bruno_outbox" WHERE false;`,
     ],
   },
+  {
+    tag: '0006_journal',
+    when: 1795448986205,
+    hash: '8afe9b2c1b658921eae8b22540bbdb590b5445838f062e9f217f24ed1859ab2e',
+    statements: [
+      `CREATE TABLE \`bruno_fallback_state\` (
+	\`id\` text PRIMARY KEY NOT NULL,
+	\`epoch\` integer NOT NULL,
+	\`phase\` text NOT NULL,
+	\`lease_owner\` text,
+	\`lease_until\` integer
+);`,
+      `CREATE TABLE \`bruno_journal\` (
+	\`seq\` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	\`tenant_id\` text NOT NULL,
+	\`id\` text NOT NULL,
+	\`epoch\` integer NOT NULL,
+	\`state\` text NOT NULL,
+	\`what\` text NOT NULL,
+	\`reason\` text,
+	\`created_at\` integer NOT NULL
+);`,
+      `CREATE UNIQUE INDEX \`bruno_journal_key\` ON \`bruno_journal\` (\`tenant_id\`,\`id\`);`,
+      `CREATE INDEX \`bruno_journal_state\` ON \`bruno_journal\` (\`state\`,\`seq\`);`,
+    ],
+  },
 ]

@@ -1,5 +1,5 @@
-import type { Page } from '../../contract/page.js'
-import type { Window } from '../../model/page-options.js'
+import type { Page } from '../contract/page.js'
+import type { Window } from '../model/page-options.js'
 
 /** A page from `limit + 1` rows, read in the window's direction. */
 export function toPage<T>(rows: T[], window: Pick<Window, 'limit' | 'backward'>, cursor: (row: T) => string): Page<T> {

@@ -1,0 +1,150 @@
+import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
+import type { Capabilities } from '../../contract/capabilities.js'
+import type { Means } from '../../contract/factory.js'
+import type { RedisOptions } from '../../contract/options.js'
+import type { PurgeOptions, PurgeReport } from '../../contract/statistics.js'
+import { Checks } from '../../model/check.js'
+import { DEFAULT_LIMITS } from '../../options.js'
+import { batchSize } from '../../repository/purge-options.js'
+import { RedisClient } from './client.js'
+import { connector } from './connect.js'
+import { begin, type RedisContext, type RedisStore, storeRunner } from './context.js'
+import { findDurability } from './durability.js'
+import { Listening, redisEvents } from './events.js'
+import { TenantKeys, tenantsKey } from './keys.js'
+import { purgeTenant } from './purge.js'
+import { redisScope, redisUnitScope } from './scope.js'
+import { tokenMaker } from './token.js'
+
+const DEFAULT_PREFIX = 'bruno_memory'
+const DEFAULT_KEEP = 10_000
+const MAX_TENANTS = 1000
+
+interface Open {
+  readonly client: RedisClient
+  readonly store: RedisStore
+  readonly listening: Listening
+}
+
+/** The backend for caches, sessions and state that passes: one server, or a Cluster with one slot per tenant. */
+export class RedisBackend implements Backend {
+  readonly name = 'redis'
+  #capabilities: Capabilities
+  #open: Open | null = null
+  readonly #scopes = new Map<string, BackendScope>()
+  readonly #known = new Set<string>()
+
+  constructor(
+    readonly settings: RedisOptions & Means,
+    capabilities: Capabilities,
+  ) {
+    this.#capabilities = capabilities
+  }
+
+  get capabilities(): Capabilities {
+    return this.#capabilities
+  }
+
+  async open(): Promise<void> {
+    const { settings } = this
+    const { callTimeout = 10_000, sentinels, cluster } = settings
+    const make = await connector(settings)
+    const client = new RedisClient(make, { callTimeout, failsOver: sentinels !== undefined || cluster !== undefined })
+    await client.open()
+    try {
+      const durability = await client.call((c) => findDurability(c, settings.durability ?? 'none'))
+      this.#capabilities = { ...this.#capabilities, durability }
+      this.#open = { client, store: this.#store(client), listening: new Listening(client) }
+    } catch (error) {
+      client.close()
+      throw error
+    }
+  }
+
+  #store(client: RedisClient): RedisStore {
+    const { clock, newId, limits, ttl, slidingTtl = false, writeTimeout = 10_000, events } = this.settings
+    const keep = typeof events === 'object' ? (events.keep ?? DEFAULT_KEEP) : events ? DEFAULT_KEEP : null
+    return {
+      client,
+      checks: new Checks({ ...DEFAULT_LIMITS, ...limits }),
+      clock,
+      newId,
+      token: tokenMaker(),
+      prefix: this.settings.prefix ?? DEFAULT_PREFIX,
+      ttl: ttl === undefined ? null : Math.ceil(ttl * 1000),
+      sliding: slidingTtl,
+      writeTimeout,
+      keep,
+      queues: new Map(),
+      know: (tenantId) => this.#know(client, tenantId),
+    }
+  }
+
+  /** Sweeps go over the tenants that are known; each process tells of a tenant once. */
+  async #know(client: RedisClient, tenantId: string): Promise<void> {
+    if (this.#known.has(tenantId)) return
+    await client.call((c) => c.sadd(tenantsKey(this.settings.prefix ?? DEFAULT_PREFIX), tenantId))
+    if (this.#known.size >= 100_000) this.#known.clear()
+    this.#known.add(tenantId)
+  }
+
+  get #opened(): Open {
+    if (!this.#open) throw new Error('the backend is not open')
+    return this.#open
+  }
+
+  scope(tenantId: string): BackendScope {
+    const { store, listening } = this.#opened
+    let scope = this.#scopes.get(tenantId)
+    if (!scope) {
+      // One tenant a request: the map must not grow with the tenants of a long life.
+      if (this.#scopes.size >= MAX_TENANTS) this.#scopes.clear()
+      const keys = new TenantKeys(store.prefix, tenantId)
+      const events = store.keep === null ? {} : { events: redisEvents(listening, tenantId, keys, store.token) }
+      scope = { ...redisScope(store, tenantId), ...events }
+      this.#scopes.set(tenantId, scope)
+    }
+    return scope
+  }
+
+  async unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
+    const { store } = this.#opened
+    await store.know(tenantId)
+    const tx = begin(store, new TenantKeys(store.prefix, tenantId), store.writeTimeout)
+    try {
+      const result = await work(redisUnitScope(store, tenantId, tx))
+      await tx.commit()
+      return result
+    } catch (error) {
+      await tx.end()
+      throw error
+    }
+  }
+
+  async sweep(options: PurgeOptions): Promise<PurgeReport> {
+    batchSize(options)
+    const { store, client } = this.#opened
+    const total = { conversations: 0, messages: 0, sessions: 0, memories: 0, documents: 0, operations: 0 }
+    for (const tenantId of await client.call((c) => c.smembers(tenantsKey(store.prefix)))) {
+      const keys = new TenantKeys(store.prefix, tenantId)
+      const context: RedisContext = { ...store, tenantId, keys, runner: storeRunner(store, tenantId, keys) }
+      const report = await purgeTenant(context, options)
+      for (const kind of Object.keys(total) as (keyof typeof total)[]) total[kind] += report[kind]
+    }
+    return total
+  }
+
+  async ping(): Promise<boolean> {
+    const { client } = this.#opened
+    return client.connection.status === 'ready' && (await client.connection.ping()) === 'PONG'
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open
+    this.#open = null
+    this.#scopes.clear()
+    await this.settings.vectors.embedder?.close()
+    await open?.listening.close()
+    open?.client.close()
+  }
+}

@@ -1,0 +1,156 @@
+import { nextTick } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ClosedError, ConnectionError } from '../../errors.js'
+import type { Connection, MakeConnection } from './connect.js'
+import { codeOf, isLost, isPassing, RedisFailure, translateError } from './errors.js'
+import type { Script } from './scripts.js'
+
+const PASSING_PAUSE = 20
+
+export interface ClientSettings {
+  /** Milliseconds for one call with its retries. */
+  readonly callTimeout: number
+  /** Whether another server takes over where this one is a replica. */
+  readonly failsOver: boolean
+}
+
+/** The socket of a single server; a Cluster has one for each node. */
+interface Corkable {
+  cork(): void
+  uncork(): void
+}
+
+/** Reading commands that the repositories use. */
+export type Reads = Pick<Connection, 'hmget' | 'zrangebylex' | 'zrevrangebylex' | 'get' | 'exists' | 'zcard'>
+
+/**
+ * One connection to a server or a Cluster. Every call may be repeated: reads change nothing, and a write carries a
+ * token or ids by which a repetition is known. So a call waits for a connection that comes back, within its time.
+ */
+export class RedisClient {
+  readonly connection: Connection
+  #closed = false
+  #corked = false
+  /** What the last attempt to connect failed with. */
+  #failure: unknown = null
+
+  constructor(
+    readonly make: MakeConnection,
+    readonly settings: ClientSettings,
+  ) {
+    this.connection = make('commands')
+    this.connection.on('error', (error: unknown) => {
+      this.#failure = error
+    })
+  }
+
+  /** @throws ConnectionError where the server cannot be reached or refuses the user. */
+  async open(): Promise<void> {
+    try {
+      await this.connection.connect()
+      await this.connection.ping()
+    } catch (error) {
+      const failure = codeOf(error) ? error : (innermost(this.#failure) ?? error)
+      this.close()
+      throw translateError(failure)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.connection.disconnect()
+  }
+
+  /** Runs a call, again where the connection was lost or the server asks for it, until its time is over. */
+  async call<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    // The common case has no timer and no loop.
+    if (this.connection.status === 'ready') {
+      try {
+        this.#together()
+        return await work(this.connection)
+      } catch (error) {
+        if (!this.#mayPass(error)) throw translateError(error)
+      }
+    }
+    return this.#again(work)
+  }
+
+  /**
+   * What is sent in one turn of the event loop goes out as one write. The client's own batches wait for the answers of
+   * the batch before, so that server and program would work in turn instead of side by side.
+   */
+  #together(): void {
+    if (this.#corked) return
+    const { stream } = this.connection as { readonly stream?: Corkable }
+    if (!stream) return
+    this.#corked = true
+    stream.cork()
+    nextTick(() => {
+      this.#corked = false
+      stream.uncork()
+    })
+  }
+
+  #mayPass(error: unknown): boolean {
+    return isLost(error) || isPassing(error) || (this.settings.failsOver && codeOf(error) === 'READONLY')
+  }
+
+  async #again<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const started = performance.now()
+    const left = (): number => this.settings.callTimeout - (performance.now() - started)
+    for (;;) {
+      await this.#ready(left())
+      try {
+        return await work(this.connection)
+      } catch (error) {
+        if (!this.#mayPass(error)) throw translateError(error)
+        if (left() <= PASSING_PAUSE) throw translateError(error)
+      }
+      await sleep(PASSING_PAUSE)
+    }
+  }
+
+  /** Waits until there is a connection. */
+  async #ready(time: number): Promise<void> {
+    const { connection } = this
+    if (connection.status === 'ready') return
+    if (this.#closed) throw new ClosedError('the memory is closed')
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => {
+          connection.off('ready', done)
+          const code = codeOf(innermost(this.#failure))
+          reject(
+            new ConnectionError(`Redis cannot be reached (${code || 'connection lost'})`, {
+              cause: new RedisFailure(code),
+            }),
+          )
+        },
+        Math.max(0, time),
+      )
+      const done = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      connection.once('ready', done)
+    })
+  }
+
+  /** Runs a script by its hash; a server that does not know it yet is given its text. */
+  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.call(async (connection) => {
+      try {
+        return await connection.evalsha(script.sha, keys.length, ...keys, ...args)
+      } catch (error) {
+        if (codeOf(error) !== 'NOSCRIPT') throw error
+        return connection.eval(script.text, keys.length, ...keys, ...args)
+      }
+    })
+  }
+}
+
+/** A Cluster says that all nodes failed; why the last one did is inside. */
+function innermost(error: unknown): unknown {
+  const inner = (error as { lastNodeError?: unknown } | null)?.lastNodeError
+  return inner ?? error
+}

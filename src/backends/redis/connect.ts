@@ -1,0 +1,132 @@
+import type { RedisOptions as ClientOptions, Cluster, ClusterOptions, Redis } from 'ioredis'
+import type { RedisNode, RedisOptions } from '../../contract/options.js'
+import { ConfigurationError } from '../../errors.js'
+
+/** What is used of the client: Redis and Cluster both have it. */
+export type Connection = Redis | Cluster
+
+/** Milliseconds until the first attempt to connect again, and at most. */
+const FIRST_PAUSE = 20
+const LAST_PAUSE = 500
+
+const pauseOf = (times: number): number => Math.min(FIRST_PAUSE * 2 ** Math.min(times, 10), LAST_PAUSE)
+
+async function loadClient() {
+  try {
+    const client = await import('ioredis')
+    // Its types want a mapping of replies to be named, which has a default.
+    return client as unknown as {
+      readonly Redis: new (options: ClientOptions) => Redis
+      readonly Cluster: new (nodes: readonly RedisNode[], options: ClusterOptions) => Cluster
+    }
+  } catch (error) {
+    throw new ConfigurationError('the Redis backend needs a client: npm install ioredis', { cause: error })
+  }
+}
+
+/** Host, port, user and database of a URL; an error does not repeat it, because it may carry a password. */
+function ofUrl(url: string): Partial<RedisOptions> {
+  let parsed: URL
+  try {
+    parsed = new URL(url)
+  } catch {
+    throw new ConfigurationError('option url: must be a URL such as redis://user:password@host:6379/0')
+  }
+  const db = parsed.pathname.slice(1)
+  if (!/^\d*$/.test(db)) throw new ConfigurationError('option url: its path must be the number of a database')
+  if (parsed.search) throw new ConfigurationError('option url: takes no parameters; use the options')
+  return {
+    host: parsed.hostname.replace(/^\[|\]$/g, '') || undefined,
+    port: parsed.port ? Number(parsed.port) : undefined,
+    username: decodeURIComponent(parsed.username) || undefined,
+    password: decodeURIComponent(parsed.password) || undefined,
+    db: db ? Number(db) : undefined,
+    tls: parsed.protocol === 'rediss:' ? true : undefined,
+  }
+}
+
+const defined = <T extends object>(options: T): T =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+
+/** The options of one connection. */
+function clientOptions(options: RedisOptions): ClientOptions {
+  const { tls } = options
+  return defined({
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 6379,
+    db: options.db ?? 0,
+    username: options.username,
+    password: options.password,
+    tls: tls === true ? {} : tls === false ? undefined : tls,
+    connectionName: 'bruno-memory',
+    connectTimeout: options.connectTimeout ?? 10_000,
+    lazyConnect: true,
+    // Whoever calls decides what is sent again; a command of the past must not be sent by itself.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: pauseOf,
+    // A half-open line answers nothing and reports nothing.
+    socketTimeout: options.callTimeout ?? 10_000,
+    // The new primary has another address: the old one must be let go.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  }) as ClientOptions
+}
+
+function checkPlaces(options: RedisOptions): void {
+  const { url, cluster, sentinels, host, port, db } = options
+  const places = [url && 'url', cluster && 'cluster', sentinels && 'sentinels'].filter(Boolean)
+  if (places.length > 1) throw new ConfigurationError(`option ${places[1]}: cannot be given together with ${places[0]}`)
+  if (places.length === 1 && (host !== undefined || port !== undefined))
+    throw new ConfigurationError(
+      `option ${host === undefined ? 'port' : 'host'}: cannot be given together with ${places[0]}`,
+    )
+  if (cluster && db) throw new ConfigurationError('option db: a Redis Cluster has only the database 0')
+}
+
+/** Everything that can be checked before a client is made. */
+export function placeOf(options: RedisOptions): RedisOptions {
+  checkPlaces(options)
+  return options.url === undefined ? options : { ...options, ...defined(ofUrl(options.url)) }
+}
+
+export type MakeConnection = (purpose: 'commands' | 'listening') => Connection
+
+/** Someone who listens hears nothing for a long time, and waits for a connection that comes back. */
+const LISTENING = { socketTimeout: undefined, maxRetriesPerRequest: null, enableOfflineQueue: true } as const
+
+function clusterOptions(options: RedisOptions, single: ClientOptions): ClusterOptions {
+  const { host: _h, port: _p, db: _d, retryStrategy: _r, enableOfflineQueue: _q, readOnly: _o, ...each } = single
+  return {
+    redisOptions: each as NonNullable<ClusterOptions['redisOptions']>,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: pauseOf,
+    slotsRefreshTimeout: options.connectTimeout ?? 10_000,
+    retryDelayOnTryAgain: 20,
+    retryDelayOnClusterDown: 50,
+    retryDelayOnFailover: 50,
+  }
+}
+
+/** Makes connections, not open yet, to a server, a Cluster, or where sentinels say. */
+export async function connector(given: RedisOptions): Promise<MakeConnection> {
+  const options = placeOf(given)
+  const { Redis, Cluster } = await loadClient()
+  return (purpose) => {
+    const single = {
+      ...clientOptions(options),
+      ...(purpose === 'listening' && LISTENING),
+    } as ClientOptions
+    if (options.cluster) return new Cluster(options.cluster, clusterOptions(options, single))
+    if (!options.sentinels) return new Redis(single)
+    const { host: _h, port: _p, ...rest } = single
+    return new Redis({
+      ...rest,
+      sentinels: [...options.sentinels],
+      name: options.sentinelName ?? 'mymaster',
+      ...(options.sentinelPassword !== undefined && { sentinelPassword: options.sentinelPassword }),
+      sentinelRetryStrategy: pauseOf,
+    })
+  }
+}

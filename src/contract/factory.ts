@@ -1,0 +1,33 @@
+import type { Backend } from './backend.js'
+import type { Capabilities } from './capabilities.js'
+import type { VectorSettings } from './embedder.js'
+import type { CommonOptions } from './options.js'
+
+/** What every backend is given beside its options. */
+export interface Means {
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+  /** Makes ids. */
+  readonly newId: () => string
+  /** What the parts of a hybrid search count. */
+  readonly weights: { readonly text: number; readonly vector: number }
+  readonly vectors: VectorSettings
+}
+
+/** How a kind of backend is made; `registerBackend` takes one. */
+export interface BackendFactory<O extends object = Readonly<Record<string, unknown>>> {
+  /** Names of the options that it knows beside those of `CommonOptions`; any other is refused. */
+  readonly options: readonly string[]
+  /** Schemes of its URLs, such as `mystore` for `mystore://host`; needs `fromUrl`. */
+  readonly schemes?: readonly string[] | undefined
+  /** The options that a URL stands for. */
+  fromUrl?(url: string): Partial<O>
+  /**
+   * What a memory with these options will be able to do. Called before anything is opened: the place to check options.
+   *
+   * @throws ConfigurationError where an option is wrong.
+   */
+  capabilities(options: O & CommonOptions): Capabilities
+  /** Makes the backend, closed. Clients are loaded here, or when it is opened. */
+  create(options: O & CommonOptions, means: Means, capabilities: Capabilities): Backend | Promise<Backend>
+}

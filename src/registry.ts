@@ -1,0 +1,132 @@
+import { OPTIONS, optionsOf } from './configuration.js'
+import type { Capabilities } from './contract/capabilities.js'
+import type { BackendFactory } from './contract/factory.js'
+import type { CommonOptions, PostgresqlOptions, RedisOptions, SqliteOptions } from './contract/options.js'
+import { ConfigurationError } from './errors.js'
+import { type ObjectSchema, suggestion } from './model/parse.js'
+
+/** A kind of backend: its factory, and how its options are checked. */
+export interface Kind extends BackendFactory<object> {
+  readonly schema: ObjectSchema<CommonOptions>
+}
+
+type Definition<O extends object> = Omit<BackendFactory<O>, 'options'> & { readonly schema: ObjectSchema<O> }
+
+const kindOf = <O extends object>(definition: Definition<O>): Kind =>
+  ({ ...definition, options: Object.keys(definition.schema.entries) }) as unknown as Kind
+
+/** What both SQL engines can do. */
+const sqlCapabilities = (
+  options: CommonOptions & { readonly enableFts?: boolean | undefined },
+  durability: Capabilities['durability'],
+): Capabilities => ({
+  users: true,
+  conversations: true,
+  messages: true,
+  sessions: true,
+  memories: true,
+  documents: true,
+  textSearch: options.enableFts !== false,
+  vectorSearch: options.embeddingFunction !== undefined || options.embeddingDimensions !== undefined,
+  events: false,
+  rateLimits: false,
+  atomicUnit: true,
+  positions: 'counter',
+  durability,
+})
+
+/** `sqlite:./memory.db`, `file:./memory.db`, `sqlite::memory:` or a name. */
+export function sqlitePath(url: string): string | null {
+  return /^(?:sqlite|file):(?:\/\/)?(.*)$/s.exec(url)?.[1] ?? null
+}
+
+const sqlite: Definition<SqliteOptions> = {
+  schema: OPTIONS.sqlite,
+  schemes: ['sqlite', 'file'],
+  fromUrl(url) {
+    const databasePath = sqlitePath(url)
+    if (databasePath) return { databasePath }
+    throw new ConfigurationError('name a file or :memory: after `sqlite:`, such as sqlite:./memory.db')
+  },
+  capabilities: (options) =>
+    sqlCapabilities(options, options.databasePath === ':memory:' ? 'none' : (options.durability ?? 'power')),
+  async create(options, means, capabilities) {
+    const { SqliteBackend } = await import('./backends/sqlite/backend.js')
+    return new SqliteBackend({ ...options, ...means }, capabilities)
+  },
+}
+
+const postgresql: Definition<PostgresqlOptions> = {
+  schema: OPTIONS.postgresql,
+  schemes: ['postgres', 'postgresql'],
+  fromUrl: (connectionString) => ({ connectionString }),
+  capabilities: (options) => sqlCapabilities(options, options.durability ?? 'power'),
+  async create(options, means, capabilities) {
+    const { PostgresqlBackend } = await import('./backends/postgresql/backend.js')
+    return new PostgresqlBackend({ ...options, ...means }, capabilities)
+  },
+}
+
+const redis: Definition<RedisOptions> = {
+  schema: OPTIONS.redis,
+  schemes: ['redis', 'rediss'],
+  fromUrl: (url) => ({ url }),
+  capabilities: (options) => ({
+    ...sqlCapabilities({ enableFts: false }, options.durability ?? 'none'),
+    documents: false,
+    events: options.events !== undefined && options.events !== false,
+    rateLimits: true,
+  }),
+  async create(options, means, capabilities) {
+    const { RedisBackend } = await import('./backends/redis/backend.js')
+    return new RedisBackend({ ...options, ...means }, capabilities)
+  },
+}
+
+const kinds = new Map<string, Kind>([
+  ['sqlite', kindOf(sqlite)],
+  ['postgresql', kindOf(postgresql)],
+  ['redis', kindOf(redis)],
+])
+
+/** The names that `createBackend` knows, those from `registerBackend` included. */
+export const listBackends = (): readonly string[] => [...kinds.keys()]
+
+/**
+ * Makes a backend from elsewhere known to `createBackend`, by its name and the schemes of its URLs.
+ *
+ * @throws ConfigurationError where the name or a scheme is taken, or the factory lacks something.
+ */
+export function registerBackend<O extends object>(name: string, factory: BackendFactory<O>): void {
+  if (typeof name !== 'string' || !/^[a-z][a-z0-9+.-]*$/.test(name))
+    throw new ConfigurationError('the name of a backend must be made of a-z, 0-9, +, . and -, beginning with a letter')
+  if (!Array.isArray(factory?.options)) throw new ConfigurationError(`backend "${name}": options must be an array`)
+  for (const part of ['capabilities', 'create'] as const)
+    if (typeof factory[part] !== 'function') throw new ConfigurationError(`backend "${name}": needs a function ${part}`)
+  if (factory.schemes?.length && typeof factory.fromUrl !== 'function')
+    throw new ConfigurationError(`backend "${name}": schemes need a function fromUrl`)
+  for (const taken of [name, ...(factory.schemes ?? [])])
+    if (kinds.has(taken) || ofScheme(taken)) throw new ConfigurationError(`backend "${taken}" is known already`)
+  kinds.set(name, { ...factory, schema: optionsOf(factory.options) } as unknown as Kind)
+}
+
+const ofScheme = (scheme: string): [string, Kind] | undefined =>
+  [...kinds].find(([, kind]) => kind.schemes?.includes(scheme))
+
+/**
+ * The kind of a name or URL, and the options that the URL stands for.
+ *
+ * @throws ConfigurationError for an unknown name or scheme, with the nearest known one.
+ */
+export function findKind(nameOrUrl: string): { readonly name: string; readonly kind: Kind; readonly options: object } {
+  if (typeof nameOrUrl !== 'string') throw new ConfigurationError('the backend must be given by a name or a URL')
+  const named = kinds.get(nameOrUrl)
+  if (named) return { name: nameOrUrl, kind: named, options: {} }
+  const scheme = /^[\w+.-]+(?=:|$)/.exec(nameOrUrl)?.[0] ?? ''
+  const found = nameOrUrl.includes(':') ? ofScheme(scheme) : undefined
+  if (found?.[1].fromUrl) return { name: found[0], kind: found[1], options: found[1].fromUrl(nameOrUrl) }
+  const known = listBackends()
+  throw new ConfigurationError(
+    `backend "${scheme}" is not known${suggestion(scheme, known)}; known are ${known.join(', ')}`,
+  )
+}

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LOOPBACK } from './ports.js'
+import { startRedis } from './redis.js'
+import { tell } from './redis-acl.js'
+import type { Server } from './types.js'
+
+const PATIENCE_MS = 15_000
+const PAUSE_MS = 10
+
+export interface RedisReplica extends Server {
+  /** Waits until all that the primary has written before the call can be read here. */
+  caughtUp(): Promise<void>
+}
+
+/** A read-only replica of `primary` that has its data; `primary` is one of the test ground's own and needs no password. */
+export async function startRedisReplica(primary: Server): Promise<RedisReplica> {
+  // Otherwise it waits five seconds for more replicas before it sends its data.
+  await tell(primary.url, 'CONFIG', 'SET', 'repl-diskless-sync-delay', '0')
+  const settings = { replicaof: `${LOOPBACK} ${primary.port}`, 'replica-announce-ip': LOOPBACK }
+  const server = await startRedis({ own: true, settings })
+  const caughtUp = async (): Promise<void> => {
+    const written = Number((await replicationOf(primary)).master_repl_offset)
+    await until('the replica to catch up', async () => {
+      const { master_link_status, slave_repl_offset } = await replicationOf(server)
+      return master_link_status === 'up' && Number(slave_repl_offset) >= written
+    })
+  }
+  try {
+    await caughtUp()
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  return Object.assign(server, { caughtUp })
+}
+
+/** What a server tells of its replication, such as its `role`. */
+export async function replicationOf(server: Pick<Server, 'url'>): Promise<Readonly<Record<string, string>>> {
+  const lines = String(await tell(server.url, 'INFO', 'replication')).split('\r\n')
+  return Object.fromEntries(lines.flatMap((line) => (line.includes(':') ? [line.split(/:(.*)/, 2)] : [])))
+}
+
+/** Asks again and again; a failed question is not the answer yet. */
+export async function until(what: string, reached: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS
+  while (!(await reached().catch(() => false))) {
+    if (Date.now() > deadline) throw new Error(`waited ${PATIENCE_MS} ms for ${what}`)
+    await sleep(PAUSE_MS)
+  }
+}

@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import { answersPing } from './answers.js'
+import { findProgram, libraryPath } from './find-program.js'
+import { LOOPBACK, listens } from './ports.js'
+import { startRedis } from './redis.js'
+import { tell } from './redis-acl.js'
+import { replicationOf, startRedisReplica, until } from './redis-replica.js'
+import { startOwn } from './server.js'
+import type { Engine, Server } from './types.js'
+import { writePrivately } from './user.js'
+
+const NAME = 'bruno'
+
+export interface RedisSentinel extends AsyncDisposable {
+  /** As they were at the start: after a failover `replica` is the primary. */
+  readonly primary: Server
+  readonly replica: Server
+  readonly sentinel: { readonly host: string; readonly port: number }
+  /** What the sentinel calls the primary. */
+  readonly name: typeof NAME
+  stop(): Promise<void>
+}
+
+/**
+ * A primary, its replica, and a sentinel that replaces a primary that has not answered for half a second; both servers
+ * are known to it. A former primary that is started again comes back as a primary until the sentinel tells it otherwise.
+ */
+export async function startRedisSentinel(): Promise<RedisSentinel> {
+  const servers: Pick<Server, 'stop'>[] = []
+  const stop = async (): Promise<void> => {
+    // The sentinel first: it would take the end of the primary for its failure.
+    for (const server of servers.splice(0).reverse()) await server.stop()
+  }
+  try {
+    const primary = await startRedis({ own: true, settings: { 'replica-announce-ip': LOOPBACK } })
+    servers.push(primary)
+    const replica = await startRedisReplica(primary)
+    servers.push(replica)
+    const { port } = await startOwn(engineFor(primary)).then((server) => {
+      servers.push(server)
+      return server
+    })
+    await until('the sentinel to know the replica', () => knowsReplica(port, replica))
+    const sentinel = { host: LOOPBACK, port }
+    return { primary, replica, sentinel, name: NAME, stop, [Symbol.asyncDispose]: stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Waits until the sentinel names this server as the primary, and the server itself agrees. */
+export function promoted({ sentinel, name }: RedisSentinel, server: Server): Promise<void> {
+  return until('the failover', async () => {
+    const address = await tell(sentinel.port, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)
+    const named = Array.isArray(address) && address[1] === String(server.port)
+    return named && (await replicationOf(server)).role === 'master'
+  })
+}
+
+async function knowsReplica(sentinelPort: number, replica: Server): Promise<boolean> {
+  const replicas = (await tell(sentinelPort, 'SENTINEL', 'REPLICAS', NAME)) as string[][]
+  const known = replicas.map((fields) => new Map(pairs(fields)))
+  return known.some(
+    (fields) => fields.get('port') === String(replica.port) && fields.get('master-link-status') === 'ok',
+  )
+}
+
+function pairs(fields: readonly string[]): [name: string, value: string][] {
+  return fields.flatMap((name, index) => (index % 2 === 0 ? [[name, fields[index + 1] ?? '']] : []))
+}
+
+function engineFor(primary: Server): Engine<'sentinel'> {
+  return {
+    name: 'sentinel',
+    label: 'Redis Sentinel',
+    fix: 'Install redis-server (Debian: apt-get install redis-server; macOS: brew install redis).',
+    stopSignal: 'SIGTERM',
+    orphanSignal: 'SIGKILL',
+    // Once: the sentinel writes into it what it learns.
+    prepare: ({ folder }) => writePrivately(join(folder, 'sentinel.conf'), configuration(primary)),
+    command: async (place) => {
+      const { program, root } = await findProgram(
+        'redis-server',
+        ['redis-server', 'redis-tools'],
+        'usr/bin/redis-server',
+      )
+      const args = [
+        join(place.folder, 'sentinel.conf'),
+        '--sentinel',
+        '--port',
+        String(place.port),
+        '--dir',
+        place.folder,
+      ]
+      return { program, args, env: libraryPath(root) }
+    },
+    ready: async ({ port }, pid) => (await answersPing(port)) && (await listens(pid, port)),
+    url: ({ port }) => `redis://${LOOPBACK}:${port}`,
+  }
+}
+
+function configuration(primary: Server): string {
+  const lines = [
+    `bind ${LOOPBACK}`,
+    `sentinel monitor ${NAME} ${LOOPBACK} ${primary.port} 1`,
+    `sentinel down-after-milliseconds ${NAME} 500`,
+    `sentinel failover-timeout ${NAME} 2000`,
+    `sentinel parallel-syncs ${NAME} 1`,
+  ]
+  return `${lines.join('\n')}\n`
+}
