@@ -11,6 +11,7 @@ export default defineConfig([
       // In one build with the index, so that an error is of the same class wherever it was imported from.
       backend: 'src/backend-kit.ts',
       testing: 'test/conformance/index.ts',
+      'express-session': 'src/integrations/express-session.ts',
       'schema/sqlite': 'schema/sqlite.ts',
       'schema/postgresql': 'schema/postgresql.ts',
     },

@@ -32,11 +32,14 @@ export interface StoredEntry extends JournalEntry {
   readonly reason: string | null
 }
 
+/** A unit that had entered was refused at its end: the state has changed, and nothing of it was written. */
+export class JournalMoved extends Error {}
+
 /** The journal inside a unit. */
 export interface UnitJournal {
   /**
    * Whether the store is in this state; if it is, it stays so until the unit has ended, or the unit is refused at its end
-   * and leaves nothing.
+   * by `JournalMoved` and leaves nothing.
    */
   enter(state: JournalState): Promise<boolean>
   /** Adds an entry that stands or falls with the unit. Called last in it, so that it lies behind what it depends on. */

@@ -7,6 +7,9 @@ import type { Server } from './types.js'
 const PATIENCE_MS = 15_000
 const PAUSE_MS = 10
 
+/** Whoever is or becomes a primary sends its data at once, not after five seconds, and ends without waiting for replicas. */
+const prompt = { 'repl-diskless-sync-delay': '0', 'shutdown-timeout': '0' }
+
 export interface RedisReplica extends Server {
   /** Waits until all that the primary has written before the call can be read here. */
   caughtUp(): Promise<void>
@@ -14,9 +17,8 @@ export interface RedisReplica extends Server {
 
 /** A read-only replica of `primary` that has its data; `primary` is one of the test ground's own and needs no password. */
 export async function startRedisReplica(primary: Server): Promise<RedisReplica> {
-  // Otherwise it waits five seconds for more replicas before it sends its data.
-  await tell(primary.url, 'CONFIG', 'SET', 'repl-diskless-sync-delay', '0')
-  const settings = { replicaof: `${LOOPBACK} ${primary.port}`, 'replica-announce-ip': LOOPBACK }
+  await tell(primary.url, 'CONFIG', 'SET', ...Object.entries(prompt).flat())
+  const settings = { ...prompt, replicaof: `${LOOPBACK} ${primary.port}`, 'replica-announce-ip': LOOPBACK }
   const server = await startRedis({ own: true, settings })
   const caughtUp = async (): Promise<void> => {
     const written = Number((await replicationOf(primary)).master_repl_offset)

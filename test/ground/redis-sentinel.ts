@@ -10,6 +10,17 @@ import type { Engine, Server } from './types.js'
 import { writePrivately } from './user.js'
 
 const NAME = 'bruno'
+const DOWN_AFTER_MS = 500
+/** As long as nobody may be replaced. */
+const UNHURRIED_MS = 60_000
+
+/**
+ * A sentinel first pings a server a second after it has heard of it, or after `down-after-milliseconds` where that is
+ * less, and would call it down at the same moment: with the standard periods it replaces every primary at once, again and
+ * again. Shorter than this the ping period must not be either: a replica that has told nothing of itself for five of them
+ * is not promoted, and it is asked once in a second.
+ */
+const periods = { 'ping-period': 300, 'info-period': 1_000, 'publish-period': 200 }
 
 export interface RedisSentinel extends AsyncDisposable {
   /** As they were at the start: after a failover `replica` is the primary. */
@@ -23,7 +34,7 @@ export interface RedisSentinel extends AsyncDisposable {
 
 /**
  * A primary, its replica, and a sentinel that replaces a primary that has not answered for half a second; both servers
- * are known to it. A former primary that is started again comes back as a primary until the sentinel tells it otherwise.
+ * are known to it. A former primary that is started again takes writes until the sentinel makes it a replica, a second later.
  */
 export async function startRedisSentinel(): Promise<RedisSentinel> {
   const servers: Pick<Server, 'stop'>[] = []
@@ -41,6 +52,8 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
       return server
     })
     await until('the sentinel to know the replica', () => knowsReplica(port, replica))
+    for (const [name, ms] of Object.entries(periods)) await tell(port, 'SENTINEL', 'DEBUG', name, ms)
+    await tell(port, 'SENTINEL', 'SET', NAME, 'down-after-milliseconds', DOWN_AFTER_MS)
     const sentinel = { host: LOOPBACK, port }
     return { primary, replica, sentinel, name: NAME, stop, [Symbol.asyncDispose]: stop }
   } catch (error) {
@@ -104,7 +117,7 @@ function configuration(primary: Server): string {
   const lines = [
     `bind ${LOOPBACK}`,
     `sentinel monitor ${NAME} ${LOOPBACK} ${primary.port} 1`,
-    `sentinel down-after-milliseconds ${NAME} 500`,
+    `sentinel down-after-milliseconds ${NAME} ${UNHURRIED_MS}`,
     `sentinel failover-timeout ${NAME} 2000`,
     `sentinel parallel-syncs ${NAME} 1`,
   ]

@@ -1,6 +1,7 @@
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { Means } from '../../contract/factory.js'
+import type { Journal } from '../../contract/journal.js'
 import type { RedisOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport } from '../../contract/statistics.js'
 import { Checks } from '../../model/check.js'
@@ -11,9 +12,11 @@ import { connector } from './connect.js'
 import { begin, type RedisContext, type RedisStore, storeRunner } from './context.js'
 import { findDurability } from './durability.js'
 import { Listening, redisEvents } from './events.js'
+import { redisJournal } from './journal.js'
 import { TenantKeys, tenantsKey } from './keys.js'
 import { purgeTenant } from './purge.js'
 import { redisScope, redisUnitScope } from './scope.js'
+import { Tidying } from './tidy.js'
 import { tokenMaker } from './token.js'
 
 const DEFAULT_PREFIX = 'bruno_memory'
@@ -24,6 +27,7 @@ interface Open {
   readonly client: RedisClient
   readonly store: RedisStore
   readonly listening: Listening
+  readonly tidying: Tidying
 }
 
 /** The backend for caches, sessions and state that passes: one server, or a Cluster with one slot per tenant. */
@@ -54,7 +58,8 @@ export class RedisBackend implements Backend {
     try {
       const durability = await client.call((c) => findDurability(c, settings.durability ?? 'none'))
       this.#capabilities = { ...this.#capabilities, durability }
-      this.#open = { client, store: this.#store(client), listening: new Listening(client) }
+      const tidying = new Tidying((tenantId) => purgeTenant(this.#context(tenantId), {}))
+      this.#open = { client, store: this.#store(client), listening: new Listening(client), tidying }
     } catch (error) {
       client.close()
       throw error
@@ -74,6 +79,7 @@ export class RedisBackend implements Backend {
       ttl: ttl === undefined ? null : Math.ceil(ttl * 1000),
       sliding: slidingTtl,
       writeTimeout,
+      clustered: this.settings.cluster !== undefined,
       keep,
       queues: new Map(),
       know: (tenantId) => this.#know(client, tenantId),
@@ -83,14 +89,26 @@ export class RedisBackend implements Backend {
   /** Sweeps go over the tenants that are known; each process tells of a tenant once. */
   async #know(client: RedisClient, tenantId: string): Promise<void> {
     if (this.#known.has(tenantId)) return
+    this.#open?.tidying.add(tenantId)
     await client.call((c) => c.sadd(tenantsKey(this.settings.prefix ?? DEFAULT_PREFIX), tenantId))
     if (this.#known.size >= 100_000) this.#known.clear()
     this.#known.add(tenantId)
   }
 
+  get journal(): Journal | undefined {
+    const { store, client } = this.#opened
+    return store.clustered ? undefined : redisJournal(client, store.prefix, store.clock)
+  }
+
   get #opened(): Open {
     if (!this.#open) throw new Error('the backend is not open')
     return this.#open
+  }
+
+  #context(tenantId: string): RedisContext {
+    const { store } = this.#opened
+    const keys = new TenantKeys(store.prefix, tenantId)
+    return { ...store, tenantId, keys, runner: storeRunner(store, tenantId, keys) }
   }
 
   scope(tenantId: string): BackendScope {
@@ -126,9 +144,7 @@ export class RedisBackend implements Backend {
     const { store, client } = this.#opened
     const total = { conversations: 0, messages: 0, sessions: 0, memories: 0, documents: 0, operations: 0 }
     for (const tenantId of await client.call((c) => c.smembers(tenantsKey(store.prefix)))) {
-      const keys = new TenantKeys(store.prefix, tenantId)
-      const context: RedisContext = { ...store, tenantId, keys, runner: storeRunner(store, tenantId, keys) }
-      const report = await purgeTenant(context, options)
+      const report = await purgeTenant(this.#context(tenantId), options)
       for (const kind of Object.keys(total) as (keyof typeof total)[]) total[kind] += report[kind]
     }
     return total
@@ -141,6 +157,7 @@ export class RedisBackend implements Backend {
 
   async close(): Promise<void> {
     const open = this.#open
+    await open?.tidying.stop()
     this.#open = null
     this.#scopes.clear()
     await this.settings.vectors.embedder?.close()

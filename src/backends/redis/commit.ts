@@ -29,7 +29,7 @@ class Arguments {
   }
 }
 
-export type CheckName = 'type' | 'revision' | 'children' | 'exists' | 'free' | 'mine'
+export type CheckName = 'type' | 'revision' | 'children' | 'exists' | 'free' | 'mine' | 'journal'
 
 export interface Check {
   readonly name: CheckName
@@ -44,6 +44,8 @@ export interface CommitMeans {
   readonly remembered: number
   readonly checks: readonly Check[]
   readonly eventsKey: string
+  /** Of the journal: its state, its entries, and those that wait. */
+  readonly journal: { readonly state: string; readonly entries: string; readonly waiting: string }
   /** How many events are kept; null where none are told. */
   readonly keep: number | null
   readonly now: number
@@ -73,14 +75,17 @@ export function commitArguments(
         String(count),
         String(means.now),
       ])
+  const { state, entries, waiting } = means.journal
+  for (const note of layer.notes) out.write('note', state, [out.place(entries), out.place(waiting), note])
   return out
 }
 
-function typesOf(layer: Layer, { eventsKey, keep }: CommitMeans): Check[] {
+function typesOf(layer: Layer, { eventsKey, keep, journal }: CommitMeans): Check[] {
   const of = (key: string, expected: KeyType): Check => ({ name: 'type', key, expected })
   return [
     ...[...layer.hashes.keys(), ...layer.children.keys()].map((key) => of(key, 'hash')),
     ...[...layer.sets.keys(), ...layer.scores.keys()].map((key) => of(key, 'zset')),
+    ...(layer.notes.length > 0 ? [of(journal.entries, 'hash'), of(journal.waiting, 'zset')] : []),
     ...(keep !== null && layer.told.length > 0 ? [of(eventsKey, 'stream')] : []),
   ]
 }

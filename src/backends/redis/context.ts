@@ -16,6 +16,8 @@ export interface RedisStore {
   /** Makes what a write is known by. */
   readonly token: () => string
   readonly prefix: string
+  /** Keys of two tags cannot be in one script. */
+  readonly clustered: boolean
   /** Milliseconds of the default expiry, or null. */
   readonly ttl: number | null
   readonly sliding: boolean
@@ -58,8 +60,8 @@ export const slid = (context: RedisStore, life: Life): Life =>
   context.sliding && context.ttl !== null ? { ...life, given: context.clock() + context.ttl } : life
 
 export function begin(store: RedisStore, keys: TenantKeys, waits: number | null): Transaction {
-  const { client, keep, token, clock } = store
-  return new Transaction({ client, keys, token: token(), now: clock(), keep, waits })
+  const { client, keep, token, clock, prefix } = store
+  return new Transaction({ client, keys, prefix, token: token(), now: clock(), keep, waits })
 }
 
 /** Attempts that only look at the end whether somebody was faster; later ones take the records in hand. */

@@ -10,6 +10,12 @@ export const positionField = (messageId: string): string => `i:${messageId}`
 /** Holds the names of the tenants that have anything which expires. One for all tenants, in a slot of its own. */
 export const tenantsKey = (prefix: string): string => `bruno:{${part(prefix)}}:tenants`
 
+/** What was written in another store's place. */
+export const journalKeys = (prefix: string) => {
+  const head = `bruno:{${part(prefix)}}:journal`
+  return { state: head, entries: `${head}:entries`, list: (state: string): string => `${head}:${state}` }
+}
+
 /**
  * The keys of one tenant. All of them carry the same hash tag, so that a Cluster keeps them in one slot and a unit is
  * one script. Prefix and tenant are encoded: a tenant named `}` would otherwise make an empty tag and spread its keys.

@@ -31,6 +31,8 @@ export class Layer {
   /** Children that a record got: they are counted, so that its deletion notices them. */
   readonly children = new Map<string, number>()
   readonly told: Told[] = []
+  /** Entries for the journal. */
+  readonly notes: string[] = []
 
   hash(key: string): HashChange {
     return made(this.hashes, key, () => ({ gone: false, fields: new Map() }))
@@ -76,10 +78,12 @@ export class Layer {
     for (const [key, at] of inner.lives) this.live(key, at)
     for (const [key, n] of inner.children) this.children.set(key, (this.children.get(key) ?? 0) + n)
     this.told.push(...inner.told)
+    this.notes.push(...inner.notes)
   }
 
   get empty(): boolean {
-    return this.hashes.size === 0 && this.sets.size === 0 && this.scores.size === 0 && this.children.size === 0
+    const { hashes, sets, scores, children, notes } = this
+    return hashes.size + sets.size + scores.size + children.size + notes.length === 0
   }
 }
 

@@ -2,6 +2,7 @@ import type { BackendScope, UnitScope } from '../../contract/backend.js'
 import { redisCache } from './cache.js'
 import { type RedisContext, type RedisStore, storeRunner, unitRunner } from './context.js'
 import { redisConversations } from './conversations.js'
+import { redisUnitJournal } from './journal.js'
 import { TenantKeys } from './keys.js'
 import { redisMemories } from './memories.js'
 import { redisMessages } from './messages.js'
@@ -42,6 +43,7 @@ export function redisUnitScope(store: RedisStore, tenantId: string, tx: Transact
     ...repositories(context),
     cache: redisCache(store, keys),
     operations: redisOperations(context, tx),
+    ...(store.clustered ? {} : { journal: redisUnitJournal(store.client, store.prefix, tx) }),
     savepoint: (work) => tx.savepoint(() => work(unit)),
   }
   return unit

@@ -75,6 +75,9 @@ for _ = 1, tonumber(ARGV[3]) do
     if redis.call('EXISTS', key) == 0 then return 'CHANGED' end
   elseif what == 'free' then
     if redis.call('EXISTS', key) == 1 then return 'LOCKED' end
+  elseif what == 'journal' then
+    local state = redis.call('HMGET', key, 'epoch', 'phase')
+    if (state[1] or '0') .. ' ' .. (state[2] or 'idle') ~= expected then return 'ENDED' end
   elseif what == 'mine' then
     if redis.call('GET', key) ~= expected then return 'LOST' end
   end
@@ -87,6 +90,10 @@ while at <= #ARGV do
   local first, last = at + 3, at + 2 + n
   if what == 'add' then
     add(key, ARGV[first], first + 1, last)
+  elseif what == 'note' then
+    local seq = redis.call('HINCRBY', key, 'seq', 1)
+    redis.call('HSET', KEYS[tonumber(ARGV[first])], seq, ARGV[first + 2])
+    redis.call('ZADD', KEYS[tonumber(ARGV[first + 1])], seq, seq)
   elseif what == 'tell' then
     tell(key, ARGV[first], ARGV[first + 1], ARGV[first + 2], ARGV[first + 3], ARGV[first + 4])
   else
@@ -226,6 +233,49 @@ export const FILL = script(
   `
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
 if ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1
+`,
+)
+
+/** Compares and sets the phase of the journal. KEYS: state, waiting. ARGV: from, epoch, phase, 1 where nothing may wait. */
+export const CHANGE_PHASE = script(
+  'change-phase',
+  `
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'phase')
+if (state[1] or '0') .. ' ' .. (state[2] or 'idle') ~= ARGV[1] then return 0 end
+if ARGV[4] == '1' and redis.call('ZCARD', KEYS[2]) > 0 then return 0 end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'phase', ARGV[3])
+return 1
+`,
+)
+
+/** Takes, renews or gives back the lease of the journal. KEYS: state. ARGV: owner, now, its end or 0. */
+export const LEASE = script(
+  'lease',
+  `
+local held = redis.call('HMGET', KEYS[1], 'owner', 'until')
+if ARGV[3] == '0' then
+  if held[1] == ARGV[1] then redis.call('HDEL', KEYS[1], 'owner', 'until') end
+  return 1
+end
+if held[1] and held[1] ~= ARGV[1] and tonumber(held[2]) > tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', ARGV[3])
+return 1
+`,
+)
+
+/** Marks an entry of the journal, or removes it. KEYS: entries, then a list for each state. ARGV: seq, key of the list or 0, text. */
+export const MARK = script(
+  'mark',
+  `
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+for i = 2, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end
+if ARGV[2] == '0' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('ZADD', KEYS[tonumber(ARGV[2])], ARGV[1], ARGV[1])
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
 return 1
 `,
 )

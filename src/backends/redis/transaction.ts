@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { JournalMoved } from '../../contract/journal.js'
 import { ConflictError, StorageError, TimeoutError } from '../../errors.js'
 import type { RedisClient } from './client.js'
 import { type Check, commitArguments } from './commit.js'
 import { lostLock } from './errors.js'
-import type { TenantKeys } from './keys.js'
+import { journalKeys, type TenantKeys } from './keys.js'
 import { Layer, type Range, SeenSet, seenFields } from './overlay.js'
 import { COMMIT, LOCK, RELEASE } from './scripts.js'
 
@@ -24,6 +25,7 @@ export class Changed extends Error {}
 export interface TransactionMeans {
   readonly client: RedisClient
   readonly keys: TenantKeys
+  readonly prefix: string
   readonly token: string
   readonly now: number
   /** Events that are kept; null where none are told. */
@@ -57,6 +59,7 @@ export class Transaction {
   readonly #children = new Map<string, string>()
   readonly #existing = new Set<string>()
   readonly #held = new Set<string>()
+  #entered: string | null = null
   #renewing: ReturnType<typeof setInterval> | null = null
 
   constructor(readonly means: TransactionMeans) {}
@@ -136,6 +139,11 @@ export class Transaction {
     await this.means.client.run(RELEASE, [...this.#held], [this.means.token, LEASE]).catch(() => undefined)
   }
 
+  /** The journal must still be in this state. */
+  enter(state: string): void {
+    this.#entered = state
+  }
+
   /** That the record is there must still hold at the commit. */
   needs(key: string): void {
     this.#existing.add(key)
@@ -189,12 +197,14 @@ export class Transaction {
     const { client, keys, token, keep, now, waits } = this.means
     const layer = this.#top
     if (layer.empty && layer.told.length === 0) return this.end()
+    const journal = journalKeys(this.means.prefix)
     const { keys: all, args } = commitArguments(layer, {
       commitKey: keys.commit(token),
       token,
       remembered: REMEMBERED,
       checks: this.#checks(),
       eventsKey: keys.events,
+      journal: { state: journal.state, entries: journal.entries, waiting: journal.list('waiting') },
       keep,
       now,
     })
@@ -204,6 +214,7 @@ export class Transaction {
       if (waits === null) throw new Changed()
       throw new ConflictError('another write changed what this unit relies on', { retryable: true })
     }
+    if (answer === 'ENDED') throw new JournalMoved()
     if (answer === 'LOST') throw lostLock()
     if (answer === 'WRONGTYPE')
       throw new StorageError('a key of this memory holds something else (WRONGTYPE): nothing was written')
@@ -213,6 +224,8 @@ export class Transaction {
   #checks(): Check[] {
     const { keys, token, waits } = this.means
     const checks: Check[] = []
+    if (this.#entered !== null)
+      checks.push({ name: 'journal', key: journalKeys(this.means.prefix).state, expected: this.#entered })
     for (const lock of this.#held) checks.push({ name: 'mine', key: lock, expected: token })
     for (const [key, fields] of this.#revisions) {
       checks.push({ name: 'revision', key, expected: fields.r ?? '' })

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { Journal, JournalEntry, JournalState, StoredEntry, UnitJournal } from '../../contract/journal.js'
-import { now, type SqlStoreContext, tenantIs } from './context.js'
+import { now, type SqlStoreContext } from './context.js'
 import { perEngine, type SqlRunner, type SqlSession } from './engine.js'
-import { bind, count, list, value } from './statement.js'
+import { bind, count, list, type Statement, type Values, value } from './statement.js'
 import { insertInto } from './write.js'
 
 /** The only row of the state. */
@@ -27,7 +27,7 @@ const statements = perEngine((engine) => {
   const row = sql`${f.id} = ${sql.raw(`'${ROW}'`)}`
   const same = sql`${row} and ${f.epoch} = ${value('epoch')} and ${f.phase} = ${value('phase')}`
   const get = sql`select ${list(state)} from ${f} where`
-  const one = sql`${tenantIs(j.tenantId)} and ${j.seq} = ${value('seq')}`
+  const these = sql`(tenant_id, seq) in (select r.tenant_id, r.seq from ${engine.conditions.rows('keys', { tenant_id: 'text', seq: 'integer' })} as r)`
   const among = (name: string): SQL => engine.conditions.among(sql`${j.state}`, name)
   return {
     begin: engine.command(
@@ -55,14 +55,14 @@ const statements = perEngine((engine) => {
       () => sql`select ${list(entry)} from ${j} where ${among('states')} order by ${j.seq} limit ${value('limit')}`,
     ),
     mark: engine.command(
-      () => sql`update ${j} set state = ${value('state')}, reason = ${value('reason')} where ${one}`,
+      () => sql`update ${j} set state = ${value('state')}, reason = ${value('reason')} where ${these}`,
     ),
-    remove: engine.command(() => sql`delete from ${j} where ${one}`),
+    remove: engine.command(() => sql`delete from ${j} where ${these}`),
     count: engine.statement(counted, () => sql`select count(*) from ${j} where ${among('states')}`),
   }
 })
 
-/** The journal of a store. Row by row where entries are marked: there are as many as one batch has. */
+/** The journal of a store. */
 export function sqlJournal(store: SqlStoreContext, runner: SqlRunner): Journal {
   const { engine } = store
   const s = statements(engine)
@@ -70,9 +70,10 @@ export function sqlJournal(store: SqlStoreContext, runner: SqlRunner): Journal {
   const states = (...names: string[]): { states: unknown } => ({ states: engine.conditions.texts(names) })
   const countOf = async (session: SqlSession, ...names: string[]): Promise<number> =>
     (await session.all(s.count, states(...names)))[0]?.n ?? 0
-  const each = (entries: readonly StoredEntry[], work: (session: SqlSession, entry: StoredEntry) => unknown) =>
+  const change = (statement: Statement<never>, entries: readonly StoredEntry[], values: Values) =>
     runner.write(async (session) => {
-      for (const entry of entries) await work(session, entry)
+      const keys = engine.conditions.encodeRows(entries.map(({ tenantId, seq }) => [tenantId, seq]))
+      await session.run(statement, { ...values, keys })
     })
   return {
     state: () => read(async (session) => ((await session.all(s.get))[0] as JournalState | undefined) ?? IDLE),
@@ -98,11 +99,8 @@ export function sqlJournal(store: SqlStoreContext, runner: SqlRunner): Journal {
       }),
     read: (names, limit) =>
       read(async (session) => (await session.all(s.read, { ...states(...names), limit })) as StoredEntry[]),
-    mark: (entries, state, reason) =>
-      each(entries, (session, { tenantId, seq }) =>
-        session.run(s.mark, { tenantId, seq, state, reason: reason ?? null }),
-      ),
-    remove: (entries) => each(entries, (session, { tenantId, seq }) => session.run(s.remove, { tenantId, seq })),
+    mark: (entries, state, reason) => change(s.mark, entries, { state, reason: reason ?? null }),
+    remove: (entries) => change(s.remove, entries, {}),
     counts: () =>
       read(async (session) => ({
         waiting: await countOf(session, 'waiting'),
