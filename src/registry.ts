@@ -1,3 +1,4 @@
+import { placeOf } from './backends/redis/place.js'
 import { OPTIONS, optionsOf } from './configuration.js'
 import type { Capabilities } from './contract/capabilities.js'
 import type { BackendFactory } from './contract/factory.js'
@@ -71,15 +72,18 @@ const redis: Definition<RedisOptions> = {
   schema: OPTIONS.redis,
   schemes: ['redis', 'rediss'],
   fromUrl: (url) => ({ url }),
-  capabilities: (options) => ({
-    ...sqlCapabilities({ enableFts: false }, options.durability ?? 'none'),
-    documents: false,
-    events: options.events !== undefined && options.events !== false,
-    rateLimits: true,
-  }),
+  capabilities(options) {
+    placeOf(options)
+    return {
+      ...sqlCapabilities({ enableFts: false }, options.durability ?? 'none'),
+      documents: false,
+      events: options.events !== undefined && options.events !== false,
+      rateLimits: true,
+    }
+  },
   async create(options, means, capabilities) {
     const { RedisBackend } = await import('./backends/redis/backend.js')
-    return new RedisBackend({ ...options, ...means }, capabilities)
+    return new RedisBackend({ ...placeOf(options), ...means }, capabilities)
   },
 }
 

@@ -1,4 +1,6 @@
 import type { TenantMemory } from '../contract/memory.js'
+import type { Page } from '../contract/page.js'
+import { UnsupportedError } from '../errors.js'
 import type { ArchiveEntry } from './record.js'
 
 export interface SourceOptions {
@@ -41,10 +43,21 @@ async function* documentsOf(
 ): AsyncGenerator<ArchiveEntry> {
   let after: string | undefined
   for (;;) {
-    const page = await memory.documents.namespaces(after === undefined ? {} : { after })
+    const page = await namespacesOf(memory, after)
     for (const namespace of page.items)
       for await (const record of memory.documents.each(namespace, read)) yield { kind: 'document', record }
     if (!page.hasMore || page.after === null) return
     after = page.after
+  }
+}
+
+/** A store that keeps no documents has none to be read. */
+async function namespacesOf(memory: TenantMemory, after: string | undefined): Promise<Page<string>> {
+  try {
+    return await memory.documents.namespaces(after === undefined ? {} : { after })
+  } catch (error) {
+    if (error instanceof UnsupportedError && error.capability === 'documents')
+      return { items: [], before: null, after: null, hasMore: false }
+    throw error
   }
 }

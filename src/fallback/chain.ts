@@ -19,6 +19,8 @@ export interface ChainOptions {
 const TICKS = 4
 /** The longest look at a backend that was just refused, in milliseconds. */
 const PATIENCE = 500
+/** The longest wait for a store that begins to stand in, in milliseconds: it may be cleaning up after the last time. */
+const BEGINNING = 2000
 
 /** Which backend serves, and the calls under way. */
 export class Chain {
@@ -127,13 +129,13 @@ export class Chain {
   }
 
   async #take(next: Member): Promise<boolean> {
-    const { callTimeout } = this.options
+    const patience = Math.max(this.options.callTimeout, BEGINNING)
     try {
       if (!next.isOpen) return false
       if (next === this.first) {
         if (!(await next.answers())) return false
         this.outage = null
-      } else this.outage = await within(callTimeout, this.standing.begin(next), () => slow(next, callTimeout))
+      } else this.outage = await within(patience, this.standing.begin(next), () => slow(next, patience))
       return true
     } catch (error) {
       next.fail(error)
@@ -143,7 +145,7 @@ export class Chain {
 
   /** What waits for a backend that is away is taken elsewhere, but for units whose callback has begun. */
   #abandon(member: Member): void {
-    for (const call of [...member.calls])
+    for (const call of member.calls.all())
       if (!call.begun) {
         member.calls.delete(call)
         member.left++
@@ -183,15 +185,12 @@ export class Chain {
   }
 
   #lookAt(member: Member): void {
-    // The oldest stand first.
-    for (const call of member.calls) {
-      if (call.tick > this.#tick - TICKS) return
-      if (call.begun) continue
-      // The others of this look are abandoned with it, or are as slow for good reason.
-      for (const each of member.calls) each.tick = this.#tick
-      void this.#suspect(member)
-      return
-    }
+    if (member.calls.oldest === null) return
+    const calls = member.calls.all()
+    if (!calls.some((call) => !call.begun && call.tick <= this.#tick - TICKS)) return
+    // They are abandoned with it, or slow for good reason: then they are given as long again.
+    for (const call of calls) call.tick = this.#tick
+    void this.#suspect(member)
   }
 
   async #suspect(member: Member): Promise<void> {

@@ -3,22 +3,34 @@ import type { JournalState, StoredEntry } from '../contract/journal.js'
 import { NotFoundError, StorageError } from '../errors.js'
 import { type Act, readWhat, type What } from './entry.js'
 import type { Member } from './member.js'
+import { LEASE } from './standing.js'
 import { methodOf, type RepositoryName } from './verbs.js'
 
 /** Entries whose records are removed in one unit. */
-const BATCH = 100
+const BATCH = 25
 
 type Key = readonly [repository: RepositoryName, ...key: unknown[]]
 
 /**
  * Removes what an outage left: the records that entries made and the entries that were handed back. Answers whether
- * nothing is left. While an outage is on, nothing is removed: its reads answer from what is there.
+ * nothing is left to do. While an outage is on, nothing is removed: its reads answer from what is there.
  */
-export async function clean(member: Member): Promise<boolean> {
+export async function clean(member: Member, owner: string): Promise<boolean> {
   const { journal } = member
   const state = await journal.state()
   if (state.phase !== 'idle') return true
   const entries = await journal.read(['done', 'parked'], BATCH)
+  // One process at a time: an outage that is to begin waits for a unit of each.
+  if (entries.length === 0 || !(await journal.lease(owner, LEASE))) return true
+  try {
+    return await cleanBatch(member, state, entries)
+  } finally {
+    await journal.release(owner).catch(() => undefined)
+  }
+}
+
+async function cleanBatch(member: Member, state: JournalState, entries: readonly StoredEntry[]): Promise<boolean> {
+  const { journal } = member
   for (const tenantId of new Set(entries.map((entry) => entry.tenantId))) {
     const own = entries.filter((entry) => entry.tenantId === tenantId)
     if (!(await removeRecords(member, state, own))) return true

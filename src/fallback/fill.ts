@@ -1,6 +1,10 @@
 import type { RepositoryName } from './verbs.js'
 
-type Fill = (args: unknown[], newId: () => string) => unknown[]
+/** Which argument holds a verb's new records, and how it gets their ids. */
+export interface Fill {
+  readonly at: 0 | 1 | 2
+  readonly fill: (argument: unknown, newId: () => string) => unknown
+}
 
 /** The record with an id. What is no plain record is left to the checks at the door. */
 function withId(record: unknown, newId: () => string): unknown {
@@ -9,27 +13,22 @@ function withId(record: unknown, newId: () => string): unknown {
   return prototype === Object.prototype || prototype === null ? { ...record, id: newId() } : record
 }
 
-const one: Fill = (args, newId) => [withId(args[0], newId), ...args.slice(1)]
-const several = (at: number): Fill => {
-  return (args, newId) => {
-    const given = args[at]
-    const filled = Array.isArray(given) ? given.map((each) => withId(each, newId)) : withId(given, newId)
-    return args.map((arg, i) => (i === at ? filled : arg))
-  }
-}
-const branch: Fill = ([conversation, message, options = {}, ...rest], newId) => [
-  conversation,
-  message,
-  withId(options, newId),
-  ...rest,
-]
+const withIds = (records: unknown, newId: () => string): unknown =>
+  Array.isArray(records) ? records.map((each) => withId(each, newId)) : withId(records, newId)
+
+const one: Fill = { at: 0, fill: withId }
+const several: Fill = { at: 1, fill: withIds }
 
 const FILLS: { readonly [R in RepositoryName]?: Readonly<Record<string, Fill>> } = {
   users: { create: one },
   conversations: { create: one },
-  messages: { append: several(1), upsert: several(1), branch },
+  messages: {
+    append: several,
+    upsert: several,
+    branch: { at: 2, fill: (options, newId) => withId(options === undefined ? {} : options, newId) },
+  },
   sessions: { create: one },
-  memories: { add: one, addMany: several(0) },
+  memories: { add: one, addMany: { at: 0, fill: withIds } },
 }
 
 /**
@@ -37,3 +36,10 @@ const FILLS: { readonly [R in RepositoryName]?: Readonly<Record<string, Fill>> }
  * so that a write whose answer was lost is recognised when it is made again.
  */
 export const fillOf = (repository: RepositoryName, name: string): Fill | null => FILLS[repository]?.[name] ?? null
+
+export const filled = (args: readonly unknown[], { at, fill }: Fill, newId: () => string): unknown[] => {
+  const all = [...args]
+  while (all.length <= at) all.push(undefined)
+  all[at] = fill(all[at], newId)
+  return all
+}

@@ -12,7 +12,7 @@ import type { Backend } from '../contract/backend.js'
 import type { Capabilities } from '../contract/capabilities.js'
 import type { Journal, JournalCounts } from '../contract/journal.js'
 import { ConfigurationError, ConnectionError } from '../errors.js'
-import type { Call } from './call.js'
+import { Calls } from './call.js'
 import { describeError } from './refusal.js'
 
 /** A backend of a chain, not loaded yet. */
@@ -39,7 +39,7 @@ export class Member {
   #away = true
   #reason: string | null = null
   /** Calls under way on it. */
-  readonly calls = new Set<Call>()
+  readonly calls = new Calls()
   /** Calls that were taken elsewhere and may still be under way on it. */
   left = 0
   counts: JournalCounts = { waiting: 0, parked: 0 }

@@ -2,7 +2,7 @@ import type { OperationStore, UnitScope } from '../contract/backend.js'
 import { NotFoundError } from '../errors.js'
 import { markDegraded } from './degraded.js'
 import { type Act, type EntryOperation, type Made, plainArguments, type What } from './entry.js'
-import { fillOf } from './fill.js'
+import { filled, fillOf } from './fill.js'
 import type { Outage } from './outage.js'
 import { inAbsentBackend } from './refusal.js'
 import { type Prepared, prepareWrite, UNKNOWN_USER } from './stubs.js'
@@ -29,7 +29,7 @@ export class Recorder {
     const { repository, name } = verb
     const fill = fillOf(repository, name)
     const plain = plainArguments(given)
-    const args = fill ? fill(plain, this.outage.means.newId) : plain
+    const args = fill ? filled(plain, fill, this.outage.means.newId) : plain
     const prepared = await prepareWrite(scope, this, { repository, name, args })
     try {
       const answer = await this.#perform(scope, verb, prepared)

@@ -17,6 +17,7 @@ export class Worker {
   #running: Promise<void> | null = null
   #stopped = false
   #looks = 0
+  readonly #owner: string
   /** Stores that an outage left something in. */
   readonly #unclean = new Set<Member>()
   readonly #parked = new Map<Member, readonly ParkedEntry[]>()
@@ -24,7 +25,9 @@ export class Worker {
   constructor(
     readonly chain: Chain,
     readonly handBack: HandBack,
-  ) {}
+  ) {
+    this.#owner = chain.options.newId()
+  }
 
   get parked(): readonly ParkedEntry[] {
     return [...this.#parked.values()].flat().slice(0, SHOWN)
@@ -89,7 +92,7 @@ export class Worker {
     for (const member of this.#unclean) {
       if (!member.healthy) continue
       try {
-        while (!this.#stopped && !(await clean(member)));
+        while (!this.#stopped && !this.chain.outage && !(await clean(member, this.#owner)));
         this.#unclean.delete(member)
       } catch {
         // The store is asked again at the next look.

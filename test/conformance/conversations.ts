@@ -115,12 +115,14 @@ function itDeletes(ground: Ground): void {
     await talk(memory, 'other', ['kept'])
     const session = await memory.sessions.create({ userId: ADA, conversationId: 'c' })
     const entry = await memory.memories.add({ userId: ADA, conversationId: 'c', content: 'x' })
+    ground.clock.advance(1)
     await memory.conversations.delete('c')
     expect(await memory.conversations.get('c')).toBeNull()
     expect((await memory.messages.list('c')).items).toEqual([])
     expect(await memory.messages.get('c', 'a')).toBeNull()
-    expect(await memory.sessions.get(session.id)).toMatchObject({ conversationId: null, endedAt: null })
-    expect(await memory.memories.get(entry.id)).toMatchObject({ conversationId: null, content: 'x' })
+    const unlinked = { conversationId: null, version: 2, updatedAt: ground.clock.date() }
+    expect(await memory.sessions.get(session.id)).toEqual({ ...session, ...unlinked })
+    expect(await memory.memories.get(entry.id)).toEqual({ ...entry, ...unlinked })
     expect(await memory.statistics()).toMatchObject({
       users: 1,
       conversations: 1,

@@ -209,7 +209,8 @@ function itCounts(ground: Ground): void {
 
   it("raises the conversation's count, last position and time, not its version", async () => {
     const memory = await ground.open()
-    const made = await memory.conversations.create({ id: 'c', userId: ADA })
+    const rest = { title: 'trip', summary: 's', tags: ['x'], metadata: { k: 1 }, expiresAt: ground.clock.date(10_000) }
+    const made = await memory.conversations.create({ id: 'c', userId: ADA, ...rest })
     expect([made.messageCount, made.lastPosition, made.version]).toEqual([0, 0, 1])
     ground.clock.advance(5000)
     const stored = await memory.messages.append('c', [instructs('a'), says('b')])

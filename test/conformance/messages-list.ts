@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { Memory } from '../../src/contract/memory.js'
 import type { MessageListOptions } from '../../src/contract/repositories.js'
 import { missing, refused } from './expecting.js'
-import { answers, backward, collect, contentsOf, forward, instructs, numbered, says, talk } from './fixtures.js'
+import { answers, backward, collect, contentsOf, forward, idsOf, instructs, numbered, says, talk } from './fixtures.js'
 import { type Ground, type Harness, suite } from './harness.js'
 import { GARBAGE } from './listing.js'
 
@@ -26,6 +26,22 @@ function itAnswersWindows(ground: Ground): void {
     expect(await memory.messages.list('unknown')).toEqual(EMPTY)
     expect(await memory.messages.get('unknown', 'm')).toBeNull()
     expect(await collect(memory.messages.each('unknown'))).toEqual([])
+  })
+
+  it('tells conversations and ids apart that are the same text once they are joined', async () => {
+    const memory = await ground.open()
+    const pairs = [':', '\u0001', '/', '|', '"', ','].flatMap((join) => [
+      [`a${join}`, 'b'],
+      ['a', `${join}b`],
+      [`a${join}b`, 'b'],
+    ]) as [string, string][]
+    for (const [conversationId, id] of pairs)
+      await talk(memory, conversationId, [says(`${conversationId} ${id}`, { id })])
+    for (const [conversationId, id] of pairs) {
+      expect((await memory.messages.get(conversationId, id))?.content).toBe(`${conversationId} ${id}`)
+      const ids = pairs.filter(([of]) => of === conversationId).map(([, own]) => own)
+      expect(idsOf((await memory.messages.list(conversationId)).items)).toEqual(ids)
+    }
   })
 
   it('answers the newest n in chronological order, 50 by default', async () => {

@@ -28,6 +28,7 @@ const CONVERSATION = {
   summary: BAD_SUMMARIES,
   tags: BAD_TAGS,
   metadata: BAD_JSON,
+  language: enumOf('german'),
   expiresAt: BAD_DATES,
 }
 const MESSAGE = {

@@ -39,32 +39,20 @@ export async function tellBytes(portOrUrl: number | string, ...args: readonly Ar
 }
 
 /** Sends commands in one go on a connection that is closed afterwards, and answers the reply to the last. */
-export function converse(socket: Socket, commands: readonly (readonly Argument[])[]): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    let received: Buffer = Buffer.alloc(0)
-    let waiting = commands.length
-    let end = 0
-    const settle = (reply: Reply): void => {
-      waiting -= 1
-      if (reply instanceof RedisError) reject(reply)
-      else if (waiting === 0) resolve(reply)
-      if (reply instanceof RedisError || waiting === 0) socket.destroy()
+export async function converse(socket: Socket, commands: readonly (readonly Argument[])[]): Promise<Reply> {
+  const incoming = new Incoming(socket)
+  socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)))
+  socket.write(Buffer.concat(commands.map(encode)))
+  try {
+    let last: Reply = null
+    for (const _ of commands) {
+      last = await incoming.reply()
+      if (last instanceof RedisError) throw last
     }
-    socket.on('data', (data: Buffer) => {
-      received = Buffer.concat([received.subarray(end), data])
-      end = 0
-      while (waiting > 0 && !socket.destroyed) {
-        const parsed = parse(received, end)
-        if (parsed === undefined) return
-        end = parsed.end
-        settle(parsed.reply)
-      }
-    })
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)))
-    socket.once('error', reject)
-    socket.once('close', () => reject(new Error('the connection ended before the answer')))
-    socket.write(Buffer.concat(commands.map(encode)))
-  })
+    return last
+  } finally {
+    socket.destroy()
+  }
 }
 
 /** Makes a user, or makes it anew, with rules such as `~mine:*` and `+@read`; answers the server's URL for that user. */
@@ -87,45 +75,63 @@ function encode(args: readonly Argument[]): Buffer {
   return Buffer.concat([Buffer.from(`*${parts.length}\r\n`), ...bytes])
 }
 
-interface Parsed {
-  readonly reply: Reply
-  /** Where the next reply begins. */
-  readonly end: number
-}
+/** What a server says, reply by reply. */
+class Incoming {
+  readonly #chunks: AsyncIterator<Buffer>
+  #bytes: Buffer = Buffer.alloc(0)
 
-/** Undefined where the reply is not complete yet. */
-function parse(bytes: Buffer, start: number): Parsed | undefined {
-  const lineEnd = bytes.indexOf(LINE_END, start)
-  if (lineEnd < 0) return undefined
-  const line = bytes.subarray(start + 1, lineEnd)
-  const end = lineEnd + LINE_END.length
-  const type = String.fromCharCode(bytes[start] ?? 0)
-  if (type === '+') return { reply: Buffer.from(line), end }
-  if (type === '-') return { reply: new RedisError(line.toString()), end }
-  const number = Number(line.toString())
-  if (type === ':') return { reply: number, end }
-  if (type === '$') return parseBulk(bytes, end, number)
-  if (type === '*') return parseArray(bytes, end, number)
-  throw new Error(`${JSON.stringify(type)} begins no reply of RESP2`)
-}
-
-function parseBulk(bytes: Buffer, start: number, length: number): Parsed | undefined {
-  if (length < 0) return { reply: null, end: start }
-  const end = start + length + LINE_END.length
-  return bytes.length < end ? undefined : { reply: Buffer.from(bytes.subarray(start, start + length)), end }
-}
-
-function parseArray(bytes: Buffer, start: number, length: number): Parsed | undefined {
-  if (length < 0) return { reply: null, end: start }
-  const reply: Reply[] = []
-  let end = start
-  for (let index = 0; index < length; index += 1) {
-    const element = parse(bytes, end)
-    if (element === undefined) return undefined
-    reply.push(element.reply)
-    end = element.end
+  constructor(socket: Socket) {
+    this.#chunks = socket[Symbol.asyncIterator]()
   }
-  return { reply, end }
+
+  async reply(): Promise<Reply> {
+    const line = (await this.#line()).toString()
+    const [type, rest] = [line.charAt(0), line.slice(1)]
+    if (type === '+') return Buffer.from(rest)
+    if (type === '-') return new RedisError(rest)
+    const number = Number(rest)
+    if (type === ':') return number
+    if (type !== '$' && type !== '*') throw new Error(`${JSON.stringify(type)} begins no reply of RESP2`)
+    if (number < 0) return null
+    return type === '$' ? this.#bulk(number) : this.#array(number)
+  }
+
+  async #bulk(length: number): Promise<Reply> {
+    const bytes = await this.#take(length)
+    await this.#take(LINE_END.length)
+    return bytes
+  }
+
+  async #array(length: number): Promise<Reply> {
+    const elements: Reply[] = []
+    while (elements.length < length) elements.push(await this.reply())
+    return elements
+  }
+
+  async #line(): Promise<Buffer> {
+    while (!this.#bytes.includes(LINE_END)) await this.#wait(this.#bytes.length + 1)
+    const line = await this.#take(this.#bytes.indexOf(LINE_END))
+    await this.#take(LINE_END.length)
+    return line
+  }
+
+  async #take(length: number): Promise<Buffer> {
+    await this.#wait(length)
+    const taken = this.#bytes.subarray(0, length)
+    this.#bytes = this.#bytes.subarray(length)
+    return taken
+  }
+
+  async #wait(length: number): Promise<void> {
+    const parts = [this.#bytes]
+    for (let missing = length - this.#bytes.length; missing > 0; ) {
+      const { value, done } = await this.#chunks.next()
+      if (done === true) throw new Error('the connection ended before the answer')
+      parts.push(value)
+      missing -= value.length
+    }
+    if (parts.length > 1) this.#bytes = Buffer.concat(parts)
+  }
 }
 
 function textOf(reply: Reply): unknown {

@@ -21,24 +21,30 @@ export async function startRedisReplica(primary: Server): Promise<RedisReplica> 
   const settings = { ...prompt, replicaof: `${LOOPBACK} ${primary.port}`, 'replica-announce-ip': LOOPBACK }
   const server = await startRedis({ own: true, settings })
   const caughtUp = async (): Promise<void> => {
-    const written = Number((await replicationOf(primary)).master_repl_offset)
+    const { master_repl_offset: written } = await infoOf(primary, 'replication')
     await until('the replica to catch up', async () => {
-      const { master_link_status, slave_repl_offset } = await replicationOf(server)
-      return master_link_status === 'up' && Number(slave_repl_offset) >= written
+      const { master_link_status, slave_repl_offset } = await infoOf(server, 'replication')
+      return master_link_status === 'up' && Number(slave_repl_offset) >= Number(written)
     })
   }
   try {
     await caughtUp()
+    // Until its first log is written it refuses an orderly end, and forgets that it was asked.
+    await until(
+      'the replica to write its log',
+      async () => (await infoOf(server, 'persistence')).aof_rewrite_in_progress === '0',
+    )
   } catch (error) {
     await server.stop()
     throw error
   }
-  return Object.assign(server, { caughtUp })
+  const stop = server.stop.bind(server)
+  return Object.assign(server, { caughtUp, stop: () => server.kill().then(stop) })
 }
 
-/** What a server tells of its replication, such as its `role`. */
-export async function replicationOf(server: Pick<Server, 'url'>): Promise<Readonly<Record<string, string>>> {
-  const lines = String(await tell(server.url, 'INFO', 'replication')).split('\r\n')
+/** What a server tells of itself in a section of INFO, such as its `role` in `replication`. */
+export async function infoOf(server: Pick<Server, 'url'>, section: string): Promise<Readonly<Record<string, string>>> {
+  const lines = String(await tell(server.url, 'INFO', section)).split('\r\n')
   return Object.fromEntries(lines.flatMap((line) => (line.includes(':') ? [line.split(/:(.*)/, 2)] : [])))
 }
 

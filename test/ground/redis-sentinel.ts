@@ -4,7 +4,7 @@ import { findProgram, libraryPath } from './find-program.js'
 import { LOOPBACK, listens } from './ports.js'
 import { startRedis } from './redis.js'
 import { tell } from './redis-acl.js'
-import { replicationOf, startRedisReplica, until } from './redis-replica.js'
+import { infoOf, startRedisReplica, until } from './redis-replica.js'
 import { startOwn } from './server.js'
 import type { Engine, Server } from './types.js'
 import { writePrivately } from './user.js'
@@ -37,20 +37,20 @@ export interface RedisSentinel extends AsyncDisposable {
  * are known to it. A former primary that is started again takes writes until the sentinel makes it a replica, a second later.
  */
 export async function startRedisSentinel(): Promise<RedisSentinel> {
-  const servers: Pick<Server, 'stop'>[] = []
+  const servers: Server<string>[] = []
   const stop = async (): Promise<void> => {
-    // The sentinel first: it would take the end of the primary for its failure.
-    for (const server of servers.splice(0).reverse()) await server.stop()
+    // The sentinel first: it would take the end of the primary for its failure. A server that has just become a replica
+    // refuses an orderly end.
+    for (const server of servers.splice(0).reverse()) await server.kill().finally(() => server.stop())
   }
   try {
     const primary = await startRedis({ own: true, settings: { 'replica-announce-ip': LOOPBACK } })
     servers.push(primary)
     const replica = await startRedisReplica(primary)
     servers.push(replica)
-    const { port } = await startOwn(engineFor(primary)).then((server) => {
-      servers.push(server)
-      return server
-    })
+    const watcher = await startOwn(engineFor(primary))
+    servers.push(watcher)
+    const { port } = watcher
     await until('the sentinel to know the replica', () => knowsReplica(port, replica))
     for (const [name, ms] of Object.entries(periods)) await tell(port, 'SENTINEL', 'DEBUG', name, ms)
     await tell(port, 'SENTINEL', 'SET', NAME, 'down-after-milliseconds', DOWN_AFTER_MS)
@@ -67,7 +67,7 @@ export function promoted({ sentinel, name }: RedisSentinel, server: Server): Pro
   return until('the failover', async () => {
     const address = await tell(sentinel.port, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)
     const named = Array.isArray(address) && address[1] === String(server.port)
-    return named && (await replicationOf(server)).role === 'master'
+    return named && (await infoOf(server, 'replication')).role === 'master'
   })
 }
 

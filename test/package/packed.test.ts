@@ -34,6 +34,10 @@ beforeAll(() => {
 }, 120_000)
 afterAll(() => rmSync(project, { recursive: true, force: true }))
 
+/** The programs of a text. */
+const blocksOf = (path: string): string[] =>
+  [...readFileSync(join(root, path), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] as string)
+
 /** What an author of a backend writes. */
 const KIT = `
 import { createBackend, type Memory } from 'bruno-memory'
@@ -169,9 +173,13 @@ describe('the packed package', () => {
     )
   }, 120_000)
 
+  it('takes a backend from elsewhere, as docs/backends.md has it', () => {
+    const [example] = blocksOf('docs/backends.md')
+    expect(run('block.mjs', example as string)).toBe('Ada\n')
+  })
+
   it('does what the README says, as pasted', () => {
-    const readme = readFileSync(join(root, 'README.md'), 'utf8')
-    const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] as string)
+    const blocks = blocksOf('README.md')
     expect(blocks.length).toBeGreaterThanOrEqual(2)
     const outputs = blocks.map((block) => run('block.mjs', block))
     expect(outputs[0]).toMatch(/I moved to Lisbon in May[\s\S]*How is the new flat/)

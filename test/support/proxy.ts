@@ -8,7 +8,7 @@ export interface ProxyTarget {
 }
 
 /** Stands between a client and a server, and goes wrong on demand. */
-export interface Proxy extends AsyncDisposable {
+export interface FaultyProxy extends AsyncDisposable {
   readonly port: number
   /** How many clients are connected. */
   readonly connections: number
@@ -38,7 +38,7 @@ interface State {
 }
 
 /** A TCP proxy on a free port of 127.0.0.1; without a fault it passes on everything. */
-export async function startProxy(target: ProxyTarget): Promise<Proxy> {
+export async function startProxy(target: ProxyTarget): Promise<FaultyProxy> {
   const state: State = { frozen: false, refusing: false, repliesToDrop: 0, turns: 0 }
   const links = new Set<Link>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {

@@ -43,6 +43,7 @@ export interface CommitMeans {
   /** Milliseconds that the commit is remembered for. */
   readonly remembered: number
   readonly checks: readonly Check[]
+  readonly locks: readonly string[]
   readonly eventsKey: string
   /** Of the journal: its state, its entries, and those that wait. */
   readonly journal: { readonly state: string; readonly entries: string; readonly waiting: string }
@@ -75,6 +76,7 @@ export function commitArguments(
         String(count),
         String(means.now),
       ])
+  for (const lock of means.locks) out.write('DEL', lock)
   const { state, entries, waiting } = means.journal
   for (const note of layer.notes) out.write('note', state, [out.place(entries), out.place(waiting), note])
   return out

@@ -1,6 +1,7 @@
 import type { RedisOptions as ClientOptions, Cluster, ClusterOptions, Redis } from 'ioredis'
 import type { RedisNode, RedisOptions } from '../../contract/options.js'
 import { ConfigurationError } from '../../errors.js'
+import { defined } from './place.js'
 
 /** What is used of the client: Redis and Cluster both have it. */
 export type Connection = Redis | Cluster
@@ -23,30 +24,6 @@ async function loadClient() {
     throw new ConfigurationError('the Redis backend needs a client: npm install ioredis', { cause: error })
   }
 }
-
-/** Host, port, user and database of a URL; an error does not repeat it, because it may carry a password. */
-function ofUrl(url: string): Partial<RedisOptions> {
-  let parsed: URL
-  try {
-    parsed = new URL(url)
-  } catch {
-    throw new ConfigurationError('option url: must be a URL such as redis://user:password@host:6379/0')
-  }
-  const db = parsed.pathname.slice(1)
-  if (!/^\d*$/.test(db)) throw new ConfigurationError('option url: its path must be the number of a database')
-  if (parsed.search) throw new ConfigurationError('option url: takes no parameters; use the options')
-  return {
-    host: parsed.hostname.replace(/^\[|\]$/g, '') || undefined,
-    port: parsed.port ? Number(parsed.port) : undefined,
-    username: decodeURIComponent(parsed.username) || undefined,
-    password: decodeURIComponent(parsed.password) || undefined,
-    db: db ? Number(db) : undefined,
-    tls: parsed.protocol === 'rediss:' ? true : undefined,
-  }
-}
-
-const defined = <T extends object>(options: T): T =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 
 /** The options of one connection. */
 function clientOptions(options: RedisOptions): ClientOptions {
@@ -73,23 +50,6 @@ function clientOptions(options: RedisOptions): ClientOptions {
   }) as ClientOptions
 }
 
-function checkPlaces(options: RedisOptions): void {
-  const { url, cluster, sentinels, host, port, db } = options
-  const places = [url && 'url', cluster && 'cluster', sentinels && 'sentinels'].filter(Boolean)
-  if (places.length > 1) throw new ConfigurationError(`option ${places[1]}: cannot be given together with ${places[0]}`)
-  if (places.length === 1 && (host !== undefined || port !== undefined))
-    throw new ConfigurationError(
-      `option ${host === undefined ? 'port' : 'host'}: cannot be given together with ${places[0]}`,
-    )
-  if (cluster && db) throw new ConfigurationError('option db: a Redis Cluster has only the database 0')
-}
-
-/** Everything that can be checked before a client is made. */
-export function placeOf(options: RedisOptions): RedisOptions {
-  checkPlaces(options)
-  return options.url === undefined ? options : { ...options, ...defined(ofUrl(options.url)) }
-}
-
 export type MakeConnection = (purpose: 'commands' | 'listening') => Connection
 
 /** Someone who listens hears nothing for a long time, and waits for a connection that comes back. */
@@ -110,8 +70,7 @@ function clusterOptions(options: RedisOptions, single: ClientOptions): ClusterOp
 }
 
 /** Makes connections, not open yet, to a server, a Cluster, or where sentinels say. */
-export async function connector(given: RedisOptions): Promise<MakeConnection> {
-  const options = placeOf(given)
+export async function connector(options: RedisOptions): Promise<MakeConnection> {
   const { Redis, Cluster } = await loadClient()
   return (purpose) => {
     const single = {

@@ -32,7 +32,12 @@ export function codeOf(error: unknown): string {
 const isReply = (error: unknown): boolean => (error as { name?: unknown } | null)?.name === 'ReplyError'
 
 /** The connection is gone, so that nothing is known of what was sent on it. */
-export const isLost = (error: unknown): boolean => !isReply(error) && !(error instanceof BrunoMemoryError)
+export const isLost = (error: unknown): boolean =>
+  !isReply(error) && !(error instanceof BrunoMemoryError) && !isMistake(error)
+
+/** A mistake of the program, which no other attempt mends. */
+const isMistake = (error: unknown): boolean =>
+  error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
 
 /** The server will take the same command soon: it loads, fails over, or moves the slot. */
 export const isPassing = (error: unknown): boolean =>
@@ -77,6 +82,7 @@ export function translateError(error: unknown): Error {
       return new ConnectionError('the server has no database of this number (option db)', { cause, retryable: false })
     return new StorageError(`Redis failed (${code})`, { cause })
   }
+  if (isMistake(error)) return new StorageError('the Redis client failed', { cause: new RedisFailure('') })
   if (TLS.test(code))
     return new ConnectionError(`TLS with Redis failed (${code}): see the option tls`, { cause, retryable: false })
   return new ConnectionError(`Redis cannot be reached (${code || 'connection lost'})`, { cause })

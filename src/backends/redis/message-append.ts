@@ -6,8 +6,7 @@ import { missing } from '../../repository/refusals.js'
 import { EMPTY, nowOf, pause, type RedisContext, slid } from './context.js'
 import { aliveConversation, insertConversation, writeConversation } from './conversations.js'
 import { positionField } from './keys.js'
-import { dueMember } from './listings.js'
-import { datedMember } from './order.js'
+import { dueMember, listedConversation, listingKeys } from './listings.js'
 import { encodeMessage, lifeOf, messageMember } from './records.js'
 import { APPEND } from './scripts.js'
 import type { Transaction } from './transaction.js'
@@ -105,14 +104,15 @@ async function attemptOf(
   const { keys, client, keep, sliding, ttl } = context
   const conversation = keys.conversation(conversationId)
   const all = [conversation, keys.messages(conversationId), keys.lock(conversation), keys.due, keys.events]
-  const slides = sliding && ttl !== null
+  const moves = sliding && ttl !== null ? await slidingOf(context, conversationId) : null
+  if (moves) all.push(...moves.listings)
   const args: (string | number)[] = [
     context.token(),
     context.clock(),
     userId ?? '',
     batch.length,
-    slides ? ttl : '',
-    slides ? await dueOf(context, conversationId) : '',
+    moves ? (ttl ?? '') : '',
+    moves?.due ?? '',
     keep ?? '',
     keep === null ? '' : `[${JSON.stringify(conversationId)},`,
   ]
@@ -142,13 +142,13 @@ const place = (batch: Draft[], last: number): void =>
     message.position = last - batch.length + i + 1
   })
 
-/** The conversation's entry among what is due, which moves when its end slides. */
-async function dueOf(context: RedisContext, id: string): Promise<string> {
-  const found = await context.runner.read(async (tx) =>
-    aliveConversation(context, await tx.fields(context.keys.conversation(id))),
-  )
-  if (!found) return ''
-  return dueMember({ letter: 'C', id, userId: found.userId, member: datedMember(found.createdAt, id) })
+/** What else moves when a conversation's end slides: its entry among what is due, and how long its listings live. */
+async function slidingOf(context: RedisContext, id: string) {
+  const { keys, runner } = context
+  const found = await runner.read(async (tx) => aliveConversation(context, await tx.fields(keys.conversation(id))))
+  if (!found) return null
+  const listed = listedConversation(found)
+  return { due: dueMember(listed), listings: listingKeys(keys, listed) }
 }
 
 /** Whether these very messages stand there, one behind the other. */

@@ -108,7 +108,7 @@ return 'OK'
 /**
  * Appends messages to a conversation that exists: draws positions, refuses known ids, writes.
  *
- * KEYS: conversation, messages, lock, due, events. ARGV: token, now, user or empty, number of messages, milliseconds of a
+ * KEYS: conversation, messages, lock, due, events, then listings where its end slides. ARGV: token, now, user or empty, number of messages, milliseconds of a
  * sliding expiry or empty, the conversation's entry among what is due, events to keep or empty, the conversation as the
  * start of an event's key; then for each message the field of its position, its parent's or empty, and its text.
  */
@@ -169,7 +169,10 @@ for i = 0, n - 1, 1000 do
 end
 ends = math.min(ends or math.huge, given or math.huge)
 if ends ~= math.huge then
-  if slides ~= '' and ARGV[6] ~= '' then call('ZADD', KEYS[4], ends, ARGV[6]) end
+  if slides ~= '' then
+    call('ZADD', KEYS[4], ends, ARGV[6])
+    for i = 6, #KEYS do call('PEXPIREAT', KEYS[i], ends, 'GT') end
+  end
   call('PEXPIREAT', KEYS[1], ends)
   call('PEXPIREAT', KEYS[2], ends)
 end

@@ -84,11 +84,19 @@ export class Transaction {
 
   /** Fields of several records, in one round trip. */
   async manyFields(keys: readonly string[]): Promise<Fields[]> {
-    const stored = await this.means.client.call(async (c) => {
-      const all = await Promise.all(keys.map((key) => c.hmget(key, ...namesOf(this.means.keys, key))))
-      return all.map((values, i) => toFields(namesOf(this.means.keys, keys[i] as string), values))
+    // What is in hand has been read, and nobody else changes it.
+    const unread = keys.filter((key) => !this.#revisions.has(key))
+    const read = unread.length === 0 ? [] : await this.#readMany(unread)
+    const stored = new Map(unread.map((key, i) => [key, read[i] as Fields]))
+    return keys.map((key) => this.#seen(key, this.#revisions.get(key) ?? (stored.get(key) as Fields)))
+  }
+
+  #readMany(keys: readonly string[]): Promise<Fields[]> {
+    const names = keys.map((key) => namesOf(this.means.keys, key))
+    return this.means.client.call(async (c) => {
+      const all = await Promise.all(keys.map((key, i) => c.hmget(key, ...(names[i] as string[]))))
+      return all.map((values, i) => toFields(names[i] as (typeof FIELDS)[number][], values))
     })
-    return stored.map((fields, i) => this.#seen(keys[i] as string, this.#revisions.get(keys[i] as string) ?? fields))
   }
 
   #seen(key: string, fields: Fields): Fields {
@@ -203,6 +211,8 @@ export class Transaction {
       token,
       remembered: REMEMBERED,
       checks: this.#checks(),
+      // Let go by the commit itself.
+      locks: [...this.#held],
       eventsKey: keys.events,
       journal: { state: journal.state, entries: journal.entries, waiting: journal.list('waiting') },
       keep,
@@ -218,6 +228,7 @@ export class Transaction {
     if (answer === 'LOST') throw lostLock()
     if (answer === 'WRONGTYPE')
       throw new StorageError('a key of this memory holds something else (WRONGTYPE): nothing was written')
+    this.#held.clear()
     await this.end()
   }
 

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest'
+import { createFromEnv } from '../src/environment.js'
+import { ConfigurationError } from '../src/errors.js'
+
+const refused = (environment: Record<string, string>, options = {}): string => {
+  try {
+    createFromEnv(options, environment)
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError)
+    return (error as Error).message
+  }
+  return 'was accepted'
+}
+
+it('opens the backend of BRUNO_MEMORY_URL', async () => {
+  await using memory = createFromEnv({}, { BRUNO_MEMORY_URL: 'sqlite::memory:' })
+  await memory.users.create({ id: 'ada' })
+  expect((await memory.statistics()).users).toBe(1)
+})
+
+it('hands options on, and the model of BRUNO_MEMORY_EMBEDDINGS unless they name one', () => {
+  const url = { BRUNO_MEMORY_URL: 'sqlite::memory:' }
+  expect(createFromEnv({}, url).capabilities.vectorSearch).toBe(false)
+  expect(createFromEnv({}, { ...url, BRUNO_MEMORY_EMBEDDINGS: 'offline' }).capabilities.vectorSearch).toBe(true)
+  expect(refused({ ...url, BRUNO_MEMORY_EMBEDDINGS: '' }, { tenncy: 'required' })).toMatch(/tenncy.*"tenancy"/)
+})
+
+it('says which variable is absent, wrong, or of no use yet', () => {
+  expect(refused({})).toMatch(/BRUNO_MEMORY_URL is not set/)
+  expect(refused({ BRUNO_MEMORY_URL: 'sqlit:x' })).toMatch(/BRUNO_MEMORY_URL.*did you mean "sqlite"/)
+  const url = { BRUNO_MEMORY_URL: 'sqlite::memory:' }
+  for (const name of ['BRUNO_MEMORY_CACHE_URL', 'BRUNO_MEMORY_SEMANTIC_URL'])
+    expect(refused({ ...url, [name]: 'redis://localhost' })).toContain(name)
+})
+
+it('repeats no password', () => {
+  expect(refused({ BRUNO_MEMORY_URL: 'redis://ada:secret@localhost/x' })).not.toContain('secret')
+})
