@@ -9,8 +9,11 @@ import type {
   CommonOptions,
   EmbeddingOptions,
   PostgresqlOptions,
+  PostgresqlSpellings,
   RedisOptions,
+  RedisSpellings,
   SqliteOptions,
+  SqliteSpellings,
 } from './contract/options.js'
 import { type EmbedderSettings, providerOf } from './embeddings/provider.js'
 import { ConfigurationError } from './errors.js'
@@ -62,7 +65,8 @@ export interface Prepared {
  */
 export function prepare(nameOrUrl: string, given: object): Prepared {
   const { name, kind, options: fromUrl } = findKind(nameOrUrl)
-  const options = parseOptions(kind.schema, { ...given, ...fromUrl })
+  const spelled = kind.spelled ?? ((options: object) => options)
+  const options = parseOptions(kind.schema, spelled({ ...given, ...fromUrl }))
   const weights = weightsOf(options)
   embedderSettings(options)
   const capabilities = kind.capabilities(options)
@@ -86,10 +90,17 @@ export function memoryOf({ options, capabilities, load }: Omit<Prepared, 'name'>
  *
  * @throws ConfigurationError for an unknown name, URL or option, with the nearest known one.
  */
-export function createBackend(name: 'sqlite', options: SqliteOptions): MemoryOf<'sqlite'>
-export function createBackend(name: 'postgresql', options: PostgresqlOptions): MemoryOf<'postgresql'>
-export function createBackend(name: 'redis', options?: RedisOptions): MemoryOf<'redis'>
-export function createBackend(nameOrUrl: string, options?: object): Memory
+export function createBackend(name: 'sqlite', options: SqliteOptions & SqliteSpellings): MemoryOf<'sqlite'>
+export function createBackend(
+  name: 'postgresql',
+  options: PostgresqlOptions | (Omit<PostgresqlOptions, 'connectionString'> & PostgresqlSpellings),
+): MemoryOf<'postgresql'>
+export function createBackend(name: 'redis', options?: RedisOptions & RedisSpellings): MemoryOf<'redis'>
+export function createBackend<Name extends string>(
+  // With a name that is known to the compiler, wrong options are a compile error too.
+  nameOrUrl: Name extends 'sqlite' | 'postgresql' | 'redis' ? never : Name,
+  options?: object,
+): Memory
 export function createBackend(nameOrUrl: string, options: object = {}): Memory {
   if (typeof options !== 'object' || options === null) throw new ConfigurationError('options must be an object')
   return memoryOf(prepare(nameOrUrl, options))

@@ -5,13 +5,19 @@ import type { BackendFactory } from './contract/factory.js'
 import type { CommonOptions, PostgresqlOptions, RedisOptions, SqliteOptions } from './contract/options.js'
 import { ConfigurationError } from './errors.js'
 import { type ObjectSchema, suggestion } from './model/parse.js'
+import { SPELLINGS } from './spellings.js'
 
 /** A kind of backend: its factory, and how its options are checked. */
 export interface Kind extends BackendFactory<object> {
   readonly schema: ObjectSchema<CommonOptions>
+  /** The options by the names that they have here. */
+  readonly spelled?: ((given: object) => object) | undefined
 }
 
-type Definition<O extends object> = Omit<BackendFactory<O>, 'options'> & { readonly schema: ObjectSchema<O> }
+type Definition<O extends object> = Omit<BackendFactory<O>, 'options'> & {
+  readonly schema: ObjectSchema<O>
+  readonly spelled: (given: object) => object
+}
 
 const kindOf = <O extends object>(definition: Definition<O>): Kind =>
   ({ ...definition, options: Object.keys(definition.schema.entries) }) as unknown as Kind
@@ -43,6 +49,7 @@ export function sqlitePath(url: string): string | null {
 
 const sqlite: Definition<SqliteOptions> = {
   schema: OPTIONS.sqlite,
+  spelled: SPELLINGS.sqlite,
   schemes: ['sqlite', 'file'],
   fromUrl(url) {
     const databasePath = sqlitePath(url)
@@ -59,6 +66,7 @@ const sqlite: Definition<SqliteOptions> = {
 
 const postgresql: Definition<PostgresqlOptions> = {
   schema: OPTIONS.postgresql,
+  spelled: SPELLINGS.postgresql,
   schemes: ['postgres', 'postgresql'],
   fromUrl: (connectionString) => ({ connectionString }),
   capabilities: (options) => sqlCapabilities(options, options.durability ?? 'power'),
@@ -70,6 +78,7 @@ const postgresql: Definition<PostgresqlOptions> = {
 
 const redis: Definition<RedisOptions> = {
   schema: OPTIONS.redis,
+  spelled: SPELLINGS.redis,
   schemes: ['redis', 'rediss'],
   fromUrl: (url) => ({ url }),
   capabilities(options) {

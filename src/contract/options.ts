@@ -144,3 +144,42 @@ export interface RedisOptions extends CommonOptions {
   /** Writes also tell `memory.events`; an object bounds how many of a tenant's events are kept, default 10,000. */
   readonly events?: boolean | { readonly keep?: number | undefined } | undefined
 }
+
+/** Options as the Python package bruno-memory calls them, in camel case. */
+export interface SqliteSpellings {
+  /** Seconds: `busyTimeout`. */
+  readonly connectionTimeout?: number | undefined
+}
+
+/** Options as the Python package bruno-memory calls them, in camel case; instead of a `connectionString`. */
+export interface PostgresqlSpellings {
+  /** Default `localhost`. */
+  readonly host?: string | undefined
+  /** Default 5432. */
+  readonly port?: number | undefined
+  readonly database: string
+  readonly username: string
+  readonly password?: string | undefined
+  /** `ssl`; `disable` is false. */
+  readonly sslMode?: 'disable' | 'require' | 'verify-full' | undefined
+  /** `poolSize`. */
+  readonly poolMaxSize?: number | undefined
+}
+
+/** Options as the Python package bruno-memory calls them, in camel case. */
+export interface RedisSpellings {
+  /** `db`. */
+  readonly database?: number | undefined
+  /** `tls`. */
+  readonly ssl?: boolean | undefined
+  /** Seconds: `ttl`. */
+  readonly ttlDefault?: number | undefined
+  /** Seconds: `ttl`. */
+  readonly ttlSeconds?: number | undefined
+  /** `prefix`. */
+  readonly keyPrefix?: string | undefined
+  /** Seconds: `callTimeout`. */
+  readonly socketTimeout?: number | undefined
+  /** Seconds: `connectTimeout`. */
+  readonly socketConnectTimeout?: number | undefined
+}

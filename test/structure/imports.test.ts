@@ -19,7 +19,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['contract'],
   ['repository'],
   ['backends', 'context', 'embeddings', 'search', 'unit', 'migrate', 'transfer', 'import', 'archive', 'fallback'],
-  ['memory', 'configuration'],
+  ['memory', 'configuration', 'spellings'],
   ['registry'],
   ['backend'],
   ['with-fallback'],
