@@ -133,6 +133,8 @@ async function typedByName(): Promise<void> {
   await redis.unitOfWork((unit) => unit.documents.list('n'))
   // @ts-expect-error nor in a unit of a tenant
   await redis.forTenant('acme').unitOfWork((unit) => unit.search({ text: 'x' }))
+  // @ts-expect-error nor has a unit within one
+  await redis.unitOfWork((unit) => unit.unitOfWork((inner) => inner.search({ text: 'x' })))
   await redis.events.on('*', () => {}).ready
   await redis.unitOfWork((unit) => unit.messages.list('c'))
   const sqlite = createBackend('sqlite', { databasePath: ':memory:' })

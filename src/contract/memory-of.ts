@@ -10,7 +10,9 @@ interface Lacks {
 /** A member of type `never` can be handed on where any type is wanted, and used nowhere. */
 type Without<T, Members> = Omit<T, Members & keyof T> & { readonly [M in Members & keyof T]: never }
 
-type UnitOf<Members> = Without<UnitOfWork, Members>
+type UnitOf<Members> = Without<Omit<UnitOfWork, 'unitOfWork'>, Members> & {
+  unitOfWork<T>(callback: (unit: UnitOf<Members>) => Promise<T>): Promise<T>
+}
 type TenantOf<Members> = Without<Omit<TenantMemory, 'unitOfWork'>, Members> & UnitsOf<Members>
 
 interface UnitsOf<Members> {

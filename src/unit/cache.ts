@@ -57,7 +57,7 @@ export class Caches {
   /** Outside a unit a write takes effect at once. `enter` runs the work on the open backend's cache. */
   repository(tenantId: string, enter: <T>(work: (scope: CacheScope) => Promise<T>) => Promise<T>): CacheRepository {
     const apply = (key: string, entry: CacheEntry | null): Promise<void> =>
-      enter((scope) => scope.apply(new Map([[key, entry]])))
+      enter((scope) => this.changing(tenantId, [key], () => scope.apply(new Map([[key, entry]]))))
     return {
       get: async <T extends JsonValue>(key: string) => {
         checkId(key, 'key')
@@ -83,12 +83,20 @@ export class Caches {
     }
   }
 
+  /** Whoever asks behind a change must not be given what an older load brings. */
+  async changing(tenantId: string, keys: Iterable<string>, work: () => Promise<void>): Promise<void> {
+    await work()
+    for (const key of keys) this.#loading.delete(JSON.stringify([tenantId, key]))
+  }
+
   /** One load at a time for each key; the others get what it gets, each a copy of its own. */
   async #once(tenantId: string, key: string, work: () => Promise<JsonValue>): Promise<JsonValue> {
     const name = JSON.stringify([tenantId, key])
     const running = this.#loading.get(name)
     if (running !== undefined) return structuredClone(await running)
-    const started = work().finally(() => this.#loading.delete(name))
+    const started = work().finally(() => {
+      if (this.#loading.get(name) === started) this.#loading.delete(name)
+    })
     this.#loading.set(name, started)
     return structuredClone(await started)
   }
@@ -173,6 +181,11 @@ export class CacheChanges {
   /** What a nested unit changed becomes the outer one's. */
   merge(inner: CacheChanges): void {
     for (const [key, entry] of inner.#changes) this.#changes.set(key, entry)
+  }
+
+  /** Keys that are changed. */
+  get keys(): Iterable<string> {
+    return this.#changes.keys()
   }
 
   apply(): Promise<void> {

@@ -42,7 +42,7 @@ function unitRunner(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, 
             records: () => records(),
             repeat: (receipt) => receipt,
           }))
-      await changes.apply()
+      await caches.changing(tenantId, changes.keys, () => changes.apply())
       return result
     })
   }

@@ -55,6 +55,27 @@ export function itIsOvertaken(ground: Ground): void {
     expect(await memory.cache.getOrLoad('k', counting())).toBe('loaded')
   })
 
+  it('who asks behind a change is not given what an older load brings', async () => {
+    const memory = await ground.open()
+    const changes = [() => memory.cache.delete('k'), () => memory.unitOfWork((unit) => unit.cache.delete('k'))] as const
+    for (const change of ground.lacks('atomicUnit') ? changes.slice(0, 1) : changes) {
+      await memory.cache.delete('k')
+      const [begun, finish] = [gate(), gate()]
+      const older = memory.cache.getOrLoad('k', async () => {
+        begun.open()
+        await finish.opened
+        return 'old'
+      })
+      await begun.opened
+      await change()
+      const behind = memory.cache.getOrLoad('k', async () => 'new')
+      finish.open()
+      expect(await older).toBe('old')
+      expect(await behind).toBe('new')
+      expect(await memory.cache.get('k')).toBe('new')
+    }
+  })
+
   it('a write to another key, or of another tenant, overtakes nothing', async () => {
     const memory = await ground.open()
     await overtake(

@@ -82,12 +82,13 @@ async function advance(
   const statement = userId === undefined ? s.advance : s.advanceOfUser
   let [row] = await session.all(statement, values)
   if (!row && userId !== undefined) {
-    if (await findConversation(context, session, conversationId)) throw missing('conversation')
-    try {
-      await insertConversation(context, session, { id: conversationId, userId })
-    } catch (error) {
-      // Somebody else has just made it: if it is of another user, the next statement finds none.
-      if (!(error instanceof ConflictError)) throw error
+    // Somebody else may have just made it: if it is of another user, the next statement finds none.
+    if (!(await findConversation(context, session, conversationId))) {
+      try {
+        await insertConversation(context, session, { id: conversationId, userId })
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error
+      }
     }
     ;[row] = await session.all(statement, values)
   }
