@@ -1,7 +1,8 @@
 import { v7 } from 'uuid'
+import { TokenCounter } from './context/tokens.js'
 import type { Backend } from './contract/backend.js'
 import type { Capabilities } from './contract/capabilities.js'
-import type { VectorSettings } from './contract/embedder.js'
+import type { Embedder, EmbeddingCache, VectorSettings } from './contract/embedder.js'
 import type { Means } from './contract/factory.js'
 import type { Memory } from './contract/memory.js'
 import type { MemoryOf } from './contract/memory-of.js'
@@ -19,7 +20,7 @@ import { type EmbedderSettings, providerOf } from './embeddings/provider.js'
 import { ConfigurationError } from './errors.js'
 import { makeMemory } from './memory.js'
 import { parseOptions } from './model/parse.js'
-import { findKind } from './registry.js'
+import { findKind, sqlitePath } from './registry.js'
 
 function embedderSettings(options: EmbeddingOptions): EmbedderSettings | null {
   const { embeddingFunction, embeddingModel, embeddingDimensions, embeddingTimeout, embeddingBatchSize } = options
@@ -32,12 +33,31 @@ function embedderSettings(options: EmbeddingOptions): EmbedderSettings | null {
   return settings
 }
 
+async function embeddingCache({ embeddingCache: given }: EmbeddingOptions): Promise<EmbeddingCache | null> {
+  if (given === undefined || typeof given !== 'string') return given ?? null
+  const path = sqlitePath(given)
+  if (path) return new (await import('./backends/sqlite/embedding-cache.js')).SqliteEmbeddingCache(path)
+  return new (await import('./backends/redis/embedding-cache.js')).RedisEmbeddingCache({ url: given })
+}
+
+async function embedderOf(options: EmbeddingOptions): Promise<Embedder | null> {
+  const settings = embedderSettings(options)
+  if (!settings) return null
+  const { createEmbedder } = await import('./embeddings/embedder.js')
+  const { cachedEmbedder } = await import('./embeddings/cached.js')
+  const tokens = new TokenCounter(undefined)
+  return cachedEmbedder(createEmbedder(settings), {
+    cache: await embeddingCache(options),
+    dimensions: options.embeddingDimensions ?? null,
+    onEmbedding: options.onEmbedding ?? null,
+    count: () => tokens.ready(),
+  })
+}
+
 /** Loads what calls the model; the model itself is loaded at its first text. */
 async function vectorSettings(options: EmbeddingOptions): Promise<VectorSettings> {
-  const settings = embedderSettings(options)
-  const make = settings && (await import('./embeddings/embedder.js')).createEmbedder
   return {
-    embedder: make ? make(settings) : null,
+    embedder: await embedderOf(options),
     metric: options.distanceMetric ?? 'cosine',
     dimensions: options.embeddingDimensions ?? null,
     model: options.embeddingModel ?? 'records',

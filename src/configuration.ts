@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { ENCODINGS, type Encoding } from './context/tokens.js'
 import type { Tokenizer } from './contract/context.js'
-import type { EmbeddingFunction } from './contract/embedder.js'
+import type { EmbeddingCache, EmbeddingFunction, EmbeddingUsage } from './contract/embedder.js'
 import type { CommonOptions, PostgresqlOptions, RedisOptions, SqliteOptions } from './contract/options.js'
 import type { Reranker } from './contract/search.js'
 import { MAX_DIMENSIONS } from './embeddings/vector.js'
@@ -19,6 +19,10 @@ const functionOf = <T>() => v.custom<T>((value) => typeof value === 'function', 
 const isEmbeddingFunction = (value: unknown): value is EmbeddingFunction =>
   typeof (value as EmbeddingFunction | null)?.embedDocuments === 'function' &&
   typeof (value as EmbeddingFunction).embedQuery === 'function'
+const isEmbeddingCache = (value: unknown): value is EmbeddingCache =>
+  (['getMany', 'putMany', 'close'] as const).every(
+    (name) => typeof (value as EmbeddingCache | null)?.[name] === 'function',
+  )
 const weight = v.pipe(v.number(), v.minValue(0), v.maxValue(1000))
 const common = {
   tenancy: v.optional(v.picklist(['optional', 'required'])),
@@ -36,6 +40,13 @@ const common = {
   embeddingBatchSize: v.optional(whole(1, 10_000)),
   embeddingApiKey: v.optional(v.string()),
   embeddingBaseUrl: v.optional(v.string()),
+  embeddingCache: v.optional(
+    v.custom<string | EmbeddingCache>(
+      (value) => (typeof value === 'string' ? /^(sqlite|file|rediss?):./.test(value) : isEmbeddingCache(value)),
+      'must be sqlite:<file>, redis://…, or an object with getMany, putMany and close',
+    ),
+  ),
+  onEmbedding: v.optional(functionOf<(usage: EmbeddingUsage) => void>()),
   searchWeights: v.optional(v.strictObject({ text: v.optional(weight), vector: v.optional(weight) })),
   tokenizer: v.optional(
     v.custom<Tokenizer | Encoding>(

@@ -7,7 +7,7 @@ import { replayable } from './fallback/replay-clock.js'
 import type { FallbackMemory, SwitchListener } from './fallback/types.js'
 import { makeMemory } from './memory.js'
 import { suggestion } from './model/parse.js'
-import { findKind } from './registry.js'
+import { findKind, type Kind } from './registry.js'
 
 /** A backend of a chain: its name, its URL, or one of them with options of its own, which win over the shared ones. */
 export type FallbackEntry = string | ({ readonly backend: string } & Readonly<Record<string, unknown>>)
@@ -31,6 +31,7 @@ const OWN = ['callTimeout', 'checkInterval', 'onSwitch']
 interface Entry {
   readonly backend: string
   readonly known: readonly string[]
+  readonly knows: (name: string, value: unknown) => boolean
   readonly own: Readonly<Record<string, unknown>>
 }
 
@@ -39,7 +40,20 @@ function entryOf(given: unknown, i: number): Entry {
   if (typeof object !== 'object' || object === null || typeof (object as { backend?: unknown }).backend !== 'string')
     throw new ConfigurationError(`backends[${i}] must be a name, a URL or an object with one of them as \`backend\``)
   const { backend, ...own } = object as { backend: string }
-  return { backend, known: Object.keys(findKind(backend).kind.schema.entries), own }
+  const { kind } = findKind(backend)
+  const known = Object.keys(kind.schema.entries)
+  return { backend, known, knows: (name, value) => known.includes(name) || isSpelling(kind, name, value), own }
+}
+
+/** Whether it is another name of an option, by itself: one that needs others beside it is for an entry's own. */
+function isSpelling({ spelled, schema }: Kind, name: string, value: unknown): boolean {
+  try {
+    const names = Object.keys(spelled?.({ [name]: value }) ?? {})
+    return names.length === 1 && names[0] !== name && Object.hasOwn(schema.entries, names[0] as string)
+  } catch (error) {
+    if (error instanceof ConfigurationError) return false
+    throw error
+  }
 }
 
 function milliseconds(options: FallbackOptions, name: 'callTimeout' | 'checkInterval', fallback: number): number {
@@ -50,8 +64,8 @@ function milliseconds(options: FallbackOptions, name: 'callTimeout' | 'checkInte
 }
 
 /** The shared options that a kind of backend knows. */
-const knownOf = (shared: object, known: readonly string[]): object =>
-  Object.fromEntries(Object.entries(shared).filter(([name]) => known.includes(name)))
+const knownOf = (shared: object, { knows }: Entry): object =>
+  Object.fromEntries(Object.entries(shared).filter(([name, value]) => knows(name, value)))
 
 function prepareAll(backends: readonly FallbackEntry[], options: FallbackOptions): readonly Prepared[] {
   if (!Array.isArray(backends) || backends.length < 2)
@@ -59,12 +73,12 @@ function prepareAll(backends: readonly FallbackEntry[], options: FallbackOptions
   if (typeof options !== 'object' || options === null) throw new ConfigurationError('options must be an object')
   const entries = backends.map(entryOf)
   const known = [...new Set([...OWN, ...entries.flatMap((entry) => entry.known)])]
-  for (const name of Object.keys(options))
-    if (!known.includes(name))
+  for (const [name, value] of Object.entries(options))
+    if (!known.includes(name) && !entries.some((entry) => entry.knows(name, value)))
       throw new ConfigurationError(`option ${name}: is not known to any of these backends${suggestion(name, known)}`)
   const { callTimeout: _t, checkInterval: _i, onSwitch: _s, clock = Date.now, ...shared } = options
   return entries.map((entry) => {
-    const given = { clock, ...knownOf(shared, entry.known), ...entry.own } as { clock: () => number }
+    const given = { clock, ...knownOf(shared, entry), ...entry.own } as { clock: () => number }
     if (typeof given.clock !== 'function') throw new ConfigurationError('option clock: must be a function')
     return prepare(entry.backend, { ...given, clock: replayable(given.clock) })
   })

@@ -39,3 +39,27 @@ export interface VectorSettings {
   /** The name recorded for vectors that the records bring. */
   readonly model: string
 }
+
+/** Keeps vectors by what was embedded, across processes. A cache that fails is a miss. */
+export interface EmbeddingCache {
+  /** `space` names the model; a hash is 32 bytes of the text. In their order, null for what is not there. */
+  getMany(space: string, hashes: readonly Uint8Array[]): Promise<readonly (Float32Array | null)[]>
+  putMany(space: string, entries: readonly EmbeddingCacheEntry[]): Promise<void>
+  close(): Promise<void>
+}
+
+export interface EmbeddingCacheEntry {
+  readonly hash: Uint8Array
+  readonly vector: Float32Array
+}
+
+/** What a call for vectors came to. */
+export interface EmbeddingUsage {
+  readonly model: string
+  /** Texts that were asked for, each counted once. */
+  readonly texts: number
+  /** Of these, answered without the model. */
+  readonly cached: number
+  /** Of the texts that were sent, by the encoding `o200k_base`; a service may count by another one. */
+  readonly tokens: number
+}

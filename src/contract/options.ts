@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { Limits } from '../options.js'
 import type { Tokenizer } from './context.js'
-import type { DistanceMetric, EmbeddingFunction } from './embedder.js'
+import type { DistanceMetric, EmbeddingCache, EmbeddingFunction, EmbeddingUsage } from './embedder.js'
 import type { Reranker, SearchWeights } from './search.js'
 
 /** How vectors are made and compared. */
@@ -25,6 +25,13 @@ export interface EmbeddingOptions {
   readonly embeddingApiKey?: string | undefined
   /** Of a service that speaks OpenAI's API. */
   readonly embeddingBaseUrl?: string | undefined
+  /**
+   * Where vectors are kept by what was embedded, so that no text is embedded twice, whoever's it is:
+   * `sqlite:./embeddings.db`, `redis://…`, or an object with `getMany`, `putMany` and `close`. Default: nowhere.
+   */
+  readonly embeddingCache?: string | EmbeddingCache | undefined
+  /** Told of every call for vectors: how many texts and tokens went to the model. */
+  readonly onEmbedding?: ((usage: EmbeddingUsage) => void) | undefined
 }
 
 /** Options that every backend knows. */

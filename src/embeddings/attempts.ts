@@ -1,4 +1,7 @@
 import {
+  BrokenCircuitError,
+  ConsecutiveBreaker,
+  circuitBreaker,
   ExponentialBackoff,
   handleWhen,
   type IPolicy,
@@ -11,6 +14,10 @@ import {
 import { BrunoMemoryError, ConfigurationError, ConnectionError, TimeoutError } from '../errors.js'
 
 const ATTEMPTS = 3
+/** Calls, each with its attempts, that fail one after the other before a model is left alone. */
+const IN_A_ROW = 5
+/** Milliseconds that it is left alone for; then one call tries. */
+const LEFT_ALONE = 10_000
 
 interface Told {
   readonly status?: unknown
@@ -35,19 +42,27 @@ function isRefusal(error: unknown): boolean {
   return status !== null && status < 500 && status !== 408 && status !== 429
 }
 
-/** Up to three attempts under one deadline in milliseconds. */
+/** Up to three attempts under one deadline in milliseconds; none while a model that failed again and again is left alone. */
 export function attempts(ms: number): IPolicy {
   const again = retry(
     handleWhen((error) => !isRefusal(error)),
     { maxAttempts: ATTEMPTS - 1, backoff: new ExponentialBackoff({ initialDelay: 200, maxDelay: 5000 }) },
   )
   // Aggressive: what hangs is left behind, whether it listens to a signal or not.
-  return wrap(timeout(ms, TimeoutStrategy.Aggressive), again)
+  const breaker = circuitBreaker(
+    handleWhen((error) => !isRefusal(error)),
+    { halfOpenAfter: LEFT_ALONE, breaker: new ConsecutiveBreaker(IN_A_ROW) },
+  )
+  return wrap(breaker, timeout(ms, TimeoutStrategy.Aggressive), again)
 }
 
 /** A typed error without a word of the text: a service's message may quote it. */
 export function translated(error: unknown, model: string, ms: number): BrunoMemoryError {
   if (error instanceof BrunoMemoryError) return error
+  if (error instanceof BrokenCircuitError)
+    return new ConnectionError(
+      `the embedding model ${model} failed ${IN_A_ROW} times in a row and is left alone for ${LEFT_ALONE / 1000} s`,
+    )
   if (error instanceof TaskCancelledError)
     return new TimeoutError(`the embedding model ${model} did not answer within ${ms} ms`)
   const status = statusOf(error)

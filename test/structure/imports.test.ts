@@ -34,7 +34,7 @@ const SIDEWAYS: readonly { readonly from: RegExp; readonly to: RegExp; readonly 
   { from: /^backends\/(sql|sqlite|postgresql)$/, to: /^search$/, because: 'the analyzer makes what is indexed' },
   { from: /^backends\/redis$/, to: /^search$/, because: 'the language of a conversation is one that is known' },
   {
-    from: /^backends\/(sql|sqlite|postgresql)$/,
+    from: /^backends\/(sql|sqlite|postgresql|redis)$/,
     to: /^embeddings$/,
     because: 'vectors are checked and encoded in one way',
   },
