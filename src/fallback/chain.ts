@@ -2,7 +2,7 @@ import { type BrunoMemoryError, ConfigurationError, ConnectionError } from '../e
 import type { Call } from './call.js'
 import { type Link, Member } from './member.js'
 import type { Outage } from './outage.js'
-import { describeError, isRefusal, OutageEnded, within } from './refusal.js'
+import { describeError, endedWithin, isRefusal, OutageEnded, within } from './refusal.js'
 import { Standing } from './standing.js'
 import type { SwitchEvent, SwitchListener } from './types.js'
 
@@ -94,6 +94,7 @@ export class Chain {
     const again = () => this.#start(call)
     if (error instanceof OutageEnded && !call.begun)
       this.standing.refresh().then(again, (reason) => this.#failed(call, member, reason))
+    else if (error instanceof OutageEnded) call.reject(endedWithin())
     else if (!isRefusal(error)) call.reject(error)
     else if (call.begun || ++call.refusals > 2 * this.members.length) {
       this.leave(member, error).catch(() => undefined)

@@ -1,4 +1,5 @@
 import type { BackendScope, UnitScope } from '../contract/backend.js'
+import { JournalMoved } from '../contract/journal.js'
 import { OutageCursors } from './cursors.js'
 import { markDegraded } from './degraded.js'
 import { writeWhat } from './entry.js'
@@ -59,7 +60,7 @@ export class Outage {
   ): Promise<T> {
     const { member, epoch, means } = this
     let noted = 0
-    const result = await member.backend.unit(tenantId, async (scope) => {
+    const written = member.backend.unit(tenantId, async (scope) => {
       const { journal } = scope
       if (!journal || !(await journal.enter({ epoch, phase: 'outage' }))) throw new OutageEnded()
       const recorder = new Recorder(this, tenantId, doubtful)
@@ -71,6 +72,10 @@ export class Outage {
         noted = 1
       }
       return answer
+    })
+    // Some stores look only at the end whether the outage still lasts.
+    const result = await written.catch((error: unknown) => {
+      throw error instanceof JournalMoved ? new OutageEnded() : error
     })
     member.counts = { ...member.counts, waiting: member.counts.waiting + noted }
     return result

@@ -1,5 +1,5 @@
 import type { OperationStore, UnitScope } from '../contract/backend.js'
-import { NotFoundError } from '../errors.js'
+import { ConflictError, NotFoundError } from '../errors.js'
 import { markDegraded } from './degraded.js'
 import { type Act, type EntryOperation, type Made, plainArguments, type What } from './entry.js'
 import { filled, fillOf } from './fill.js'
@@ -45,9 +45,16 @@ export class Recorder {
 
   async #perform(scope: UnitScope, { repository, name }: OutageVerb, { args, stub }: Prepared): Promise<unknown> {
     if (stub === undefined) return methodOf(scope, repository, name)(...args)
-    return scope.savepoint(async (inner) => {
-      await inner.conversations?.create({ id: stub, userId: UNKNOWN_USER })
-      return methodOf(inner, repository, name)(...args)
+    return scope.savepoint(async (outer) => {
+      try {
+        await outer.savepoint(async (inner) => {
+          await inner.conversations?.create({ id: stub, userId: UNKNOWN_USER })
+        })
+      } catch (error) {
+        // Another unit has just made it.
+        if (!(error instanceof ConflictError)) throw error
+      }
+      return methodOf(outer, repository, name)(...args)
     })
   }
 

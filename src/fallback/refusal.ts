@@ -35,6 +35,10 @@ export const operationInDoubt = (): ConnectionError =>
     }),
   )
 
+/** A unit whose callback has run cannot be run again. */
+export const endedWithin = (): ConnectionError =>
+  asAnswer(new ConnectionError('the outage ended while this unit ran: nothing of it was stored; run it again'))
+
 /** The outage that a write belonged to has ended, or is about to: nothing of it was stored here. */
 export class OutageEnded extends Error {
   override readonly name = 'OutageEnded'

@@ -167,7 +167,7 @@ export async function refused(call: () => Promise<unknown>, code: ErrorCode): Pr
   return error as BrunoMemoryError
 }
 
-export async function contents(memory: Memory, conversationId: string): Promise<string[]> {
+export async function contents(memory: Pick<Memory, 'messages'>, conversationId: string): Promise<string[]> {
   const found: string[] = []
   for await (const { content } of memory.messages.each(conversationId)) found.push(content)
   return found

@@ -31,6 +31,7 @@ export class RedisClient {
   readonly connection: Connection
   #closed = false
   #corked = false
+  #waiting: Promise<void> | null = null
   /** What the last attempt to connect failed with. */
   #failure: unknown = null
 
@@ -110,29 +111,26 @@ export class RedisClient {
     }
   }
 
-  /** Waits until there is a connection. */
+  /** Waits until there is a connection; all who wait share one look at it. */
   async #ready(time: number): Promise<void> {
-    const { connection } = this
-    if (connection.status === 'ready') return
+    if (this.connection.status === 'ready') return
     if (this.#closed) throw new ClosedError('the memory is closed')
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => {
-          connection.off('ready', done)
-          const code = codeOf(innermost(this.#failure))
-          reject(
-            new ConnectionError(`Redis cannot be reached (${code || 'connection lost'})`, {
-              cause: new RedisFailure(code),
-            }),
-          )
-        },
-        Math.max(0, time),
-      )
-      const done = (): void => {
-        clearTimeout(timer)
+    this.#waiting ??= new Promise((resolve) => {
+      this.connection.once('ready', () => {
+        this.#waiting = null
         resolve()
-      }
-      connection.once('ready', done)
+      })
+    })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, Math.max(0, time), 'late')
+    })
+    const outcome = await Promise.race([this.#waiting, late])
+    clearTimeout(timer)
+    if (outcome !== 'late') return
+    const code = codeOf(innermost(this.#failure))
+    throw new ConnectionError(`Redis cannot be reached (${code || 'connection lost'})`, {
+      cause: new RedisFailure(code),
     })
   }
 
