@@ -89,11 +89,11 @@ describe.each(chains)('$name', ({ start, open }) => {
 
   test('writes under way when the server is killed are there once', async () => {
     const memory = await open(server)
-    await memory.messages.append('c', says('first'), { userId: 'ada' })
+    await memory.messages.append('under way', says('first'), { userId: 'ada' })
     const ids = Array.from({ length: 150 }, (_, i) => `m${i}`)
     const writes: Promise<unknown>[] = []
     for (const [i, id] of ids.entries()) {
-      writes.push(memory.messages.append('c', says(id, id)))
+      writes.push(memory.messages.append('under way', says(id, id)))
       if (i === 75) void server.kill()
       if (i % 15 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
     }
@@ -102,21 +102,21 @@ describe.each(chains)('$name', ({ start, open }) => {
     await whole(memory)
     expect(memory.status().parked).toEqual([])
     const stored: string[] = []
-    for await (const { id, content } of memory.messages.each('c')) if (content !== 'first') stored.push(id)
+    for await (const { id, content } of memory.messages.each('under way')) if (content !== 'first') stored.push(id)
     expect(stored.sort()).toEqual([...ids].sort())
   })
 
   test('outages one after the other are all handed back, in order', async () => {
     const memory = await open(server)
     for (const round of [1, 2]) {
-      await memory.messages.append('c', says(`before ${round}`), { userId: 'ada' })
+      await memory.messages.append('again', says(`before ${round}`), { userId: 'ada' })
       await server.kill()
-      await memory.messages.append('c', says(`during ${round}`))
-      expect((await contents(memory, 'c')).at(-1)).toBe(`during ${round}`)
+      await memory.messages.append('again', says(`during ${round}`))
+      expect((await contents(memory, 'again')).at(-1)).toBe(`during ${round}`)
       await server.start()
       await whole(memory)
     }
-    expect(await contents(memory, 'c')).toEqual(['before 1', 'during 1', 'before 2', 'during 2'])
+    expect(await contents(memory, 'again')).toEqual(['before 1', 'during 1', 'before 2', 'during 2'])
   })
 })
 
