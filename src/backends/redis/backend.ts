@@ -51,9 +51,13 @@ export class RedisBackend implements Backend {
 
   async open(): Promise<void> {
     const { settings } = this
-    const { callTimeout = 10_000, sentinels, cluster } = settings
+    const { callTimeout = 10_000, sentinels, cluster, db } = settings
     const make = await connector(settings)
-    const client = new RedisClient(make, { callTimeout, failsOver: sentinels !== undefined || cluster !== undefined })
+    const client = new RedisClient(make, {
+      callTimeout,
+      db,
+      failsOver: sentinels !== undefined || cluster !== undefined,
+    })
     await client.open()
     try {
       const durability = await client.call((c) => findDurability(c, settings.durability ?? 'none'))

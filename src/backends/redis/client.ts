@@ -1,5 +1,6 @@
 import { nextTick } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
 import { ClosedError, ConnectionError } from '../../errors.js'
 import type { Connection, MakeConnection } from './connect.js'
 import { codeOf, isLost, isPassing, RedisFailure, translateError } from './errors.js'
@@ -10,6 +11,8 @@ const PASSING_PAUSE = 20
 export interface ClientSettings {
   /** Milliseconds for one call with its retries. */
   readonly callTimeout: number
+  /** Number of the database. */
+  readonly db?: number | undefined
   /** Whether another server takes over where this one is a replica. */
   readonly failsOver: boolean
 }
@@ -50,6 +53,8 @@ export class RedisClient {
     try {
       await this.connection.connect()
       await this.connection.ping()
+      // The client goes on in database 0 where the server has no other.
+      if (this.settings.db) await (this.connection as Redis).select(this.settings.db)
     } catch (error) {
       const failure = codeOf(error) ? error : (innermost(this.#failure) ?? error)
       this.close()

@@ -47,5 +47,7 @@ function checkPlaces(options: RedisOptions): void {
  */
 export function placeOf({ url, ...options }: RedisOptions): RedisOptions {
   checkPlaces({ url, ...options })
-  return url === undefined ? options : { ...options, ...defined(ofUrl(url)) }
+  if (url === undefined) return options
+  // How TLS is spoken is said by the option; the URL says only that it is.
+  return { ...options, ...defined(ofUrl(url)), ...(options.tls !== undefined && { tls: options.tls }) }
 }
