@@ -20,13 +20,14 @@ type Heard = (message: string) => void
 /** One connection that hears what is published, for all listeners of a memory. */
 export class Listening {
   #connection: Connection | null = null
+  #opening: Promise<Connection> | null = null
   readonly #channels = new Map<string, Set<Heard>>()
   readonly #consumers = new Set<Consumer>()
 
   constructor(readonly client: RedisClient) {}
 
   async hear(channel: string, heard: Heard): Promise<() => Promise<void>> {
-    const connection = this.#open()
+    const connection = await this.#open()
     const known = this.#channels.get(channel)
     const listeners = known ?? new Set<Heard>()
     listeners.add(heard)
@@ -46,8 +47,15 @@ export class Listening {
     }
   }
 
-  #open(): Connection {
-    if (this.#connection) return this.#connection
+  #open(): Promise<Connection> {
+    this.#opening ??= this.#make().catch((error: unknown) => {
+      this.#opening = null
+      throw translateError(error)
+    })
+    return this.#opening
+  }
+
+  async #make(): Promise<Connection> {
     const connection = this.client.make('listening')
     this.#connection = connection
     // It connects again by itself, and subscribes again.
@@ -55,6 +63,12 @@ export class Listening {
     connection.on('message', (channel: string, message: string) => {
       for (const heard of this.#channels.get(channel) ?? []) heard(message)
     })
+    try {
+      await connection.connect()
+    } catch (error) {
+      connection.disconnect()
+      throw error
+    }
     return connection
   }
 
