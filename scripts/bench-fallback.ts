@@ -1,5 +1,5 @@
-// `npx tsx scripts/bench-fallback.ts [--quick]`: calls through a chain against the same calls on its first backend alone,
-// in the same run, in turn; medians. What is above 1 is what a healthy chain costs.
+// `npm run bench:fallback [-- --quick]`: calls through a chain against the same calls on its first backend alone,
+// in the same run, in turn; medians. What is missing to 1 is what a healthy chain costs.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
