@@ -15,6 +15,7 @@ export { exceedsBytes, idProblem, instantProblem, textProblem } from './model/te
 export { checkFilter, checkList, FILTER_NAMES, searchKinds } from './repository/filter.js'
 export { compareText, isAlive, matches } from './repository/matches.js'
 export { clearBound, END, type MessageWindow, messageCursors, messageWindow } from './repository/message-options.js'
+export { type Making, newConversation, newMemory, newSession, newUser, unknownUser } from './repository/new-records.js'
 export { toPage } from './repository/paging.js'
 export { batchSize } from './repository/purge-options.js'
 export { checkVersion, checkVersionOption, exists, missing } from './repository/refusals.js'

@@ -12,6 +12,7 @@ import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Conversation } from '../../model/records.js'
+import { newConversation } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, exists, missing } from '../../repository/refusals.js'
 import { checkLanguage } from '../../search/languages.js'
@@ -56,23 +57,7 @@ export async function insertConversation(
   else for (const key of [keys.messages(input.id), keys.links(input.id)]) tx.writes.dropSet(key)
   await ensureUser(tx, context, input.userId)
   const end = endOf(life)
-  const createdAt = input.createdAt ?? at
-  const conversation: Conversation = {
-    tenantId,
-    id: input.id,
-    userId: input.userId,
-    title: input.title ?? null,
-    summary: input.summary ?? null,
-    tags: input.tags ?? [],
-    metadata: input.metadata ?? EMPTY,
-    language: input.language ?? null,
-    messageCount: 0,
-    lastPosition: 0,
-    expiresAt: end === null ? null : new Date(end),
-    createdAt,
-    updatedAt: input.updatedAt ?? createdAt,
-    version: 1,
-  }
+  const conversation = { ...newConversation(context, input), expiresAt: end === null ? null : new Date(end) }
   writeConversation(tx, context, conversation, life)
   tx.writes.told.push({ type: 'conversation.created', key: [conversation.id], count: 1 })
   return conversation

@@ -17,6 +17,7 @@ import { checkId } from '../../model/parse.js'
 import type { MemoryEntry } from '../../model/records.js'
 import { checkFilter, FILTER_NAMES } from '../../repository/filter.js'
 import { matches } from '../../repository/matches.js'
+import { newMemory } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, missing } from '../../repository/refusals.js'
 import { EMPTY, newLife, nowOf, type RedisContext } from './context.js'
@@ -38,29 +39,7 @@ function refuseVector(vector: unknown): void {
 
 function draft(context: RedisContext, input: CheckedMemory): MemoryEntry {
   refuseVector(input.vector)
-  const at = nowOf(context)
-  const createdAt = input.createdAt ?? at
-  return {
-    tenantId: context.tenantId,
-    id: input.id ?? context.newId(),
-    userId: input.userId,
-    conversationId: input.conversationId ?? null,
-    type: input.type ?? 'long_term',
-    content: input.content,
-    source: input.source ?? null,
-    category: input.category ?? null,
-    tags: input.tags ?? [],
-    confidence: input.confidence ?? 1,
-    importance: input.importance ?? 0.5,
-    accessCount: input.accessCount ?? 0,
-    relatedIds: input.relatedIds ?? [],
-    metadata: input.metadata ?? EMPTY,
-    lastAccessedAt: input.lastAccessedAt ?? null,
-    expiresAt: input.expiresAt ?? null,
-    createdAt,
-    updatedAt: input.updatedAt ?? createdAt,
-    version: 1,
-  }
+  return newMemory(context, input)
 }
 
 function put(tx: Transaction, { keys }: RedisContext, memory: MemoryEntry, life: Life): MemoryEntry {

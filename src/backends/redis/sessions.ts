@@ -6,6 +6,7 @@ import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Session } from '../../model/records.js'
+import { newSession } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, exists, missing } from '../../repository/refusals.js'
 import { EMPTY, newLife, nowOf, type RedisContext, slid } from './context.js'
@@ -69,24 +70,7 @@ export function redisSessions(context: RedisContext): Plain<SessionRepository> {
   return {
     async create(input: NewSession) {
       const checked = checks.newSession(input)
-      const at = nowOf(context)
-      const startedAt = checked.startedAt ?? at
-      const createdAt = checked.createdAt ?? at
-      const made: Session = {
-        tenantId,
-        id: checked.id ?? context.newId(),
-        userId: checked.userId,
-        conversationId: checked.conversationId ?? null,
-        state: checked.state ?? EMPTY,
-        metadata: checked.metadata ?? EMPTY,
-        startedAt,
-        lastActivityAt: startedAt,
-        endedAt: null,
-        expiresAt: null,
-        createdAt,
-        updatedAt: checked.updatedAt ?? createdAt,
-        version: 1,
-      }
+      const made = newSession(context, checked)
       return runner.write(async (tx) => {
         const fields = await tx.lock(keys.session(made.id))
         if (show(fields, false)) throw exists('session')

@@ -7,6 +7,7 @@ import { mergeJson } from '../../model/json.js'
 import { checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { User } from '../../model/records.js'
+import { newUser, unknownUser } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, exists, missing } from '../../repository/refusals.js'
 import { EMPTY, nowOf, type RedisContext } from './context.js'
@@ -15,22 +16,6 @@ import { beyond, FIRST, LAST } from './order.js'
 import { encodeRecord, readUser } from './records.js'
 import type { Transaction } from './transaction.js'
 import { deleteUser } from './user-delete.js'
-
-function fresh(context: RedisContext, id: string): User {
-  const at = nowOf(context)
-  return {
-    tenantId: context.tenantId,
-    id,
-    name: null,
-    preferences: EMPTY,
-    profile: EMPTY,
-    metadata: EMPTY,
-    lastActiveAt: null,
-    createdAt: at,
-    updatedAt: at,
-    version: 1,
-  }
-}
 
 function insert(tx: Transaction, { keys }: RedisContext, user: User): void {
   write(tx, keys.user(user.id), { d: encodeRecord('user', user) }, null)
@@ -43,7 +28,7 @@ function insert(tx: Transaction, { keys }: RedisContext, user: User): void {
 export async function ensureUser(tx: Transaction, context: RedisContext, id: string, children = 1): Promise<void> {
   const key = context.keys.user(id)
   if ((await tx.fields(key)).d !== null) tx.needs(key)
-  else if ((await tx.lock(key)).d === null) insert(tx, context, fresh(context, id))
+  else if ((await tx.lock(key)).d === null) insert(tx, context, unknownUser(context, id))
   const { writes } = tx
   writes.children.set(key, (writes.children.get(key) ?? 0) + children)
 }
@@ -53,10 +38,7 @@ export function redisUsers(context: RedisContext): Plain<UserRepository> {
   const codec = cursors(`users:${tenantId}`, ['string'])
   return {
     async create(input: NewUser): Promise<User> {
-      const checked = checks.newUser(input)
-      const base = fresh(context, checked.id ?? context.newId())
-      const updatedAt = checked.updatedAt ?? checked.createdAt ?? base.updatedAt
-      const user = { ...base, ...checked, id: base.id, updatedAt } as User
+      const user = newUser(context, checks.newUser(input))
       return runner.write(async (tx) => {
         if ((await tx.lock(keys.user(user.id))).d !== null) throw exists('user')
         insert(tx, context, user)

@@ -13,6 +13,7 @@ import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Conversation } from '../../model/records.js'
+import { newConversation } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkLanguage } from '../../search/languages.js'
 import { useLanguage } from './analyzer.js'
@@ -105,23 +106,7 @@ export async function insertConversation(
   input: CheckedConversation,
 ): Promise<Conversation> {
   const at = now(context)
-  const createdAt = input.createdAt ?? at
-  const conversation: Conversation = {
-    tenantId: context.tenantId,
-    id: input.id ?? context.newId(),
-    userId: input.userId,
-    title: input.title ?? null,
-    summary: input.summary ?? null,
-    tags: input.tags ?? [],
-    metadata: input.metadata ?? EMPTY,
-    language: input.language ?? null,
-    messageCount: 0,
-    lastPosition: 0,
-    expiresAt: input.expiresAt ?? null,
-    createdAt,
-    updatedAt: input.updatedAt ?? createdAt,
-    version: 1,
-  }
+  const conversation = newConversation(context, input)
   const { insert, getAny } = statements(context.engine)
   await useLanguage(context, session, conversation.language)
   await ensureUser(context, session, conversation.userId)

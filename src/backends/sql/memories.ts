@@ -17,6 +17,7 @@ import { checkFlag, checkLimit, checkNames, pageWindow } from '../../model/page-
 import { checkId } from '../../model/parse.js'
 import type { MemoryEntry } from '../../model/records.js'
 import { checkFilter, FILTER_NAMES } from '../../repository/filter.js'
+import { newMemory } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { memoryText } from '../../search/fields.js'
 import { memoryColumns } from './columns.js'
@@ -92,28 +93,8 @@ const statements = perEngine((engine) => {
 type Draft = MemoryEntry & { readonly searchText: string; readonly vector: Float32Array | null }
 
 function draft(context: SqlContext, input: CheckedMemory, path = ''): Draft {
-  const at = now(context)
-  const createdAt = input.createdAt ?? at
   return {
-    tenantId: context.tenantId,
-    id: input.id ?? context.newId(),
-    userId: input.userId,
-    conversationId: input.conversationId ?? null,
-    type: input.type ?? 'long_term',
-    content: input.content,
-    source: input.source ?? null,
-    category: input.category ?? null,
-    tags: input.tags ?? [],
-    confidence: input.confidence ?? 1,
-    importance: input.importance ?? 0.5,
-    accessCount: input.accessCount ?? 0,
-    relatedIds: input.relatedIds ?? [],
-    metadata: input.metadata ?? EMPTY,
-    lastAccessedAt: input.lastAccessedAt ?? null,
-    expiresAt: input.expiresAt ?? null,
-    createdAt,
-    updatedAt: input.updatedAt ?? createdAt,
-    version: 1,
+    ...newMemory(context, input),
     vector: context.vectors.own(input.vector, `${path}vector`),
     searchText: memoryText(context.analyzer, context.tenantId, input),
   }

@@ -7,6 +7,7 @@ import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Session } from '../../model/records.js'
+import { newSession } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { sessionColumns } from './columns.js'
 import {
@@ -105,25 +106,7 @@ export function sqlSessions(context: SqlContext): Plain<SessionRepository> {
   }
   return {
     async create(input: NewSession) {
-      const checked = checks.newSession(input)
-      const at = now(context)
-      const startedAt = checked.startedAt ?? at
-      const createdAt = checked.createdAt ?? at
-      const made: Session = {
-        tenantId,
-        id: checked.id ?? context.newId(),
-        userId: checked.userId,
-        conversationId: checked.conversationId ?? null,
-        state: checked.state ?? EMPTY,
-        metadata: checked.metadata ?? EMPTY,
-        startedAt,
-        lastActivityAt: startedAt,
-        endedAt: null,
-        expiresAt: checked.expiresAt ?? null,
-        createdAt,
-        updatedAt: checked.updatedAt ?? createdAt,
-        version: 1,
-      }
+      const made = newSession(context, checks.newSession(input))
       return runner.write(async (session) => {
         await ensureUser(context, session, made.userId)
         await giveWay(session, made.id)

@@ -8,6 +8,7 @@ import { mergeJson } from '../../model/json.js'
 import { checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { User } from '../../model/records.js'
+import { newUser, unknownUser } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { userColumns } from './columns.js'
 import { checkVersion, checkVersionOption, EMPTY, exists, missing, now, type SqlContext, tenantIs } from './context.js'
@@ -56,28 +57,12 @@ const statements = perEngine((engine) => {
   }
 })
 
-const fresh = (context: SqlContext, id: string) => {
-  const at = now(context)
-  return {
-    tenantId: context.tenantId,
-    id,
-    name: null,
-    preferences: EMPTY,
-    profile: EMPTY,
-    metadata: EMPTY,
-    lastActiveAt: null,
-    createdAt: at,
-    updatedAt: at,
-    version: 1,
-  }
-}
-
 /** Makes the user if absent: nobody has to create rows by hand. */
 export async function ensureUser(context: SqlContext, session: SqlSession, id: string): Promise<void> {
   const { insert, get } = statements(context.engine)
   // Looking first spares the revision and the write that nearly always is not needed.
   if ((await session.all(get, { tenantId: context.tenantId, id })).length === 0)
-    await session.run(insert, fresh(context, id))
+    await session.run(insert, { ...unknownUser(context, id) })
 }
 
 export function sqlUsers(context: SqlContext): Plain<UserRepository> {
@@ -85,17 +70,10 @@ export function sqlUsers(context: SqlContext): Plain<UserRepository> {
   const codec = cursors(`users:${tenantId}`, ['string'])
   return {
     async create(input: NewUser): Promise<User> {
-      const checked = checks.newUser(input)
-      const base = fresh(context, checked.id ?? context.newId())
-      const user = {
-        ...base,
-        ...checked,
-        id: base.id,
-        updatedAt: checked.updatedAt ?? checked.createdAt ?? base.updatedAt,
-      }
+      const user = newUser(context, checks.newUser(input))
       return runner.write(async (session) => {
-        if ((await session.run(statements(engine).insert, user)) === 0) throw exists('user')
-        return user as User
+        if ((await session.run(statements(engine).insert, { ...user })) === 0) throw exists('user')
+        return user
       })
     },
     async get(id) {
