@@ -149,6 +149,14 @@ describe('the packed package', () => {
     expect(report.numPassedTests).toBeGreaterThan(40)
   }, 60_000)
 
+  it('says what to install where a client is missing', () => {
+    const text =
+      "const m = require('bruno-memory').createBackend('redis'); m.connect().catch((error) => console.log(error.code, error.message))"
+    expect(run('a.cjs', text)).toBe('configuration Redis needs its client: npm install ioredis\n')
+    const postgres = text.replace("'redis'", "'postgres://a@127.0.0.1/b'")
+    expect(run('a.cjs', postgres)).toMatch(/^configuration .*npm install postgres/)
+  })
+
   it('runs its command line', () => {
     const cli = join(project, 'node_modules', 'bruno-memory', 'dist', 'cli.mjs')
     expect(execFileSync(process.execPath, [cli, '--version'], { encoding: 'utf8' }).trim()).toBe('0.1.0')

@@ -21,7 +21,7 @@ async function loadClient() {
       readonly Cluster: new (nodes: readonly RedisNode[], options: ClusterOptions) => Cluster
     }
   } catch (error) {
-    throw new ConfigurationError('the Redis backend needs a client: npm install ioredis', { cause: error })
+    throw new ConfigurationError('Redis needs its client: npm install ioredis', { cause: error })
   }
 }
 
