@@ -25,25 +25,29 @@ async function sideOf(memory: Memory) {
   }
 }
 
-async function measure(
-  name: string,
-  alone: Memory,
-  chain: Memory,
-  share: number,
-  analyse: () => Promise<unknown>,
-): Promise<Result[]> {
-  const [ours, raw] = [await sideOf(chain), await sideOf(alone)]
+interface Measured {
+  readonly name: string
+  readonly alone: Memory
+  readonly chain: Memory
+  /** Another one like `alone`: what it differs by is the measurement's own error. */
+  readonly twin: Memory
+  readonly share: number
+  readonly analyse: () => Promise<unknown>
+}
+
+async function measure({ name, alone, chain, twin, share, analyse }: Measured): Promise<Result[]> {
+  const [ours, raw, same] = [await sideOf(chain), await sideOf(alone), await sideOf(twin)]
   const each = { goal: GOAL, rounds: many(100), warm: many(2000) }
-  const append = await compare({
-    name: `append, ${name}`,
-    ours: ours.append,
-    raw: raw.append,
-    calls: 60 * share,
-    ...each,
-  })
+  const pair = (verb: 'append' | 'get', calls: number) => [
+    { name: `${verb}, ${name}`, ours: ours[verb], raw: raw[verb], calls: calls * share, ...each },
+    { name: `${verb}, ${name}: two without a chain`, ours: same[verb], raw: raw[verb], calls: calls * share, ...each },
+  ]
+  const results: Result[] = []
+  for (const each of pair('append', 60)) results.push(await compare(each))
   // Before that, each connection may keep a plan of its own.
   await analyse()
-  return [append, await compare({ name: `get, ${name}`, ours: ours.get, raw: raw.get, calls: 500 * share, ...each })]
+  for (const each of pair('get', 500)) results.push(await compare(each))
+  return results
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'bruno-memory-bench-'))
@@ -63,9 +67,11 @@ try {
     ['postgresql', server.url, server.url, 1],
   ] as const) {
     const single: Memory = createBackend(alone, options)
+    const twin: Memory = createBackend(name === 'sqlite' ? file('twin') : server.url, options)
     const chain = await createWithFallback([first, file(`second-${name}`)], options)
-    results.push(...(await measure(name, single, chain, share, analyse)))
+    results.push(...(await measure({ name, alone: single, chain, twin, share, analyse })))
     await single.close()
+    await twin.close()
     await chain.close()
   }
   console.log(`chain (ours) against its first backend alone (raw); durability: process; goal: at least ${GOAL}`)
