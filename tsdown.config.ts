@@ -19,5 +19,6 @@ export default defineConfig([
     format: ['esm', 'cjs'],
     dts: true,
   },
+  { ...shared, entry: { 'chroma-keeper': 'src/backends/chromadb/keeper/main.mjs' }, format: ['esm'], dts: false },
   { ...shared, entry: { cli: 'src/cli/main.ts' }, format: ['esm'], dts: false },
 ])
