@@ -23,17 +23,21 @@ import { type Vectors, vectorsOf } from './vectors.js'
 
 const NAMES = ['bruno-memory.json', 'bruno-memory-keeper.lock', 'bruno-memory-server.lock']
 
+let written = 0
+
 /** Writes until it is told to stop, as an application does that asks for the server again when it is away. */
 function writeThrough(server: LocalServer): { stop(): Promise<string[]> } {
   const acknowledged: string[] = []
   let running = true
-  const written = (async () => {
+  const work = (async () => {
     let vectors: Vectors | undefined
-    for (let id = 0; running; id += 1) {
+    while (running) {
+      written += 1
+      const id = `w${written}`
       try {
         vectors ??= await vectorsOf(server.port)
-        await vectors.add({ ids: [`w${id}`], embeddings: [[id, 0, 1]] })
-        acknowledged.push(`w${id}`)
+        await vectors.add({ ids: [id], embeddings: [[written, 0, 1]] })
+        acknowledged.push(id)
       } catch {
         vectors = undefined
         await server.ready()
@@ -43,7 +47,7 @@ function writeThrough(server: LocalServer): { stop(): Promise<string[]> } {
   return {
     stop: async () => {
       running = false
-      await written
+      await work
       return acknowledged
     },
   }
