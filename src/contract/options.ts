@@ -152,6 +152,107 @@ export interface RedisOptions extends CommonOptions {
   readonly events?: boolean | { readonly keep?: number | undefined } | undefined
 }
 
+/** How a graph of neighbours is built and searched; what is left out is the server's own default. */
+export interface QdrantHnsw {
+  /** Edges per node. 0: no graph over all tenants, only one for each (with `payloadM`). */
+  readonly m?: number | undefined
+  /** Edges per node of each tenant's own graph. */
+  readonly payloadM?: number | undefined
+  /** Neighbours considered while building. */
+  readonly efConstruct?: number | undefined
+  /** Kilobytes of vectors below which all are compared. */
+  readonly fullScanThreshold?: number | undefined
+  readonly onDisk?: boolean | undefined
+}
+
+/** Smaller copies of the vectors that are searched first; what they find is compared again by the whole vectors. */
+export type QdrantQuantization =
+  | { readonly type: 'scalar'; readonly quantile?: number | undefined; readonly alwaysRam?: boolean | undefined }
+  | {
+      readonly type: 'product'
+      readonly compression: 'x4' | 'x8' | 'x16' | 'x32' | 'x64'
+      readonly alwaysRam?: boolean | undefined
+    }
+  | { readonly type: 'binary'; readonly alwaysRam?: boolean | undefined }
+
+export interface QdrantOptions extends CommonOptions {
+  /** `http://127.0.0.1:6333`; instead of `host`, `port` and `https`. A path is kept, a key in it is `apiKey`. */
+  readonly url?: string | undefined
+  /** Default `127.0.0.1`. */
+  readonly host?: string | undefined
+  /** Default 6333. */
+  readonly port?: number | undefined
+  readonly https?: boolean | undefined
+  /** Options of `tls.connect`, such as the authority `ca`; with `https`. */
+  readonly tls?: ConnectionOptions | undefined
+  readonly apiKey?: string | undefined
+  /** Default `bruno_memory`. */
+  readonly collectionName?: string | undefined
+  /**
+   * How tenants are kept apart: `payload` (default), all in one collection with an index by tenant; `collection`, one for
+   * each; `shard`, a shard of their own for `shardTenants`, which need a server in cluster mode.
+   */
+  readonly tenantsBy?: 'payload' | 'collection' | 'shard' | undefined
+  /** The large tenants that have a shard of their own; all others share one. */
+  readonly shardTenants?: readonly string[] | undefined
+  /** Whether a write waits until searches see it. Default true. */
+  readonly wait?: boolean | undefined
+  /** Milliseconds for one call with its retries, default 10,000; then `ConnectionError` or `TimeoutError`. */
+  readonly callTimeout?: number | undefined
+  /** Neighbours looked at by a search that is not `exact`; default: the server's. */
+  readonly efSearch?: number | undefined
+  /** These shape a collection when it is made. */
+  readonly hnsw?: QdrantHnsw | undefined
+  readonly quantization?: QdrantQuantization | undefined
+  /** Vectors are read from disk. */
+  readonly onDisk?: boolean | undefined
+  /** Payloads are read from disk. Default: the server's. */
+  readonly onDiskPayload?: boolean | undefined
+  readonly shardNumber?: number | undefined
+  readonly replicationFactor?: number | undefined
+  /** Replicas that must have a write before it is acknowledged. */
+  readonly writeConsistencyFactor?: number | undefined
+}
+
+/** How a collection's graph of neighbours is built and searched; what is left out is the server's own default. */
+export interface ChromaHnsw {
+  /** Neighbours considered while building. */
+  readonly efConstruction?: number | undefined
+  /** Neighbours looked at by a search. */
+  readonly efSearch?: number | undefined
+  /** Edges per node. */
+  readonly maxNeighbors?: number | undefined
+}
+
+export interface ChromaOptions extends CommonOptions {
+  /**
+   * Local mode: the folder of a server that is started, shared by all processes that name the folder, and gone soon after
+   * the last of them. Instead of `host`, `port` and `ssl`.
+   */
+  readonly persistDirectory?: string | undefined
+  /** Local mode: the program to start, or the client's native module. Default: see `docs/chromadb.md`. */
+  readonly chromaCommand?: string | undefined
+  /** Local mode: milliseconds until the server must answer, default 60,000. */
+  readonly startTimeout?: number | undefined
+  /** Default `127.0.0.1`. */
+  readonly host?: string | undefined
+  /** Default 8000. */
+  readonly port?: number | undefined
+  readonly ssl?: boolean | undefined
+  /** Sent with every request, such as `{ authorization: 'Bearer …' }`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Of the server; no boundary between the memory's tenants. Default `default_tenant`. */
+  readonly chromaTenant?: string | undefined
+  /** Of the server. Default `default_database`. */
+  readonly chromaDatabase?: string | undefined
+  /** In front of the name of every collection, default `bruno_memory`. */
+  readonly collectionName?: string | undefined
+  /** Milliseconds for one call with its retries, default 10,000; then `ConnectionError` or `TimeoutError`. */
+  readonly callTimeout?: number | undefined
+  /** These shape a collection when it is made. */
+  readonly hnsw?: ChromaHnsw | undefined
+}
+
 /** Options as the Python package bruno-memory calls them, in camel case. */
 export interface SqliteSpellings {
   /** Seconds: `busyTimeout`. */

@@ -5,6 +5,7 @@ import type { SettleReport } from '../../contract/statistics.js'
 import { BrunoMemoryError } from '../../errors.js'
 import type { SearchKind } from '../../model/records.js'
 import { now, type SqlStoreContext } from './context.js'
+import { storedVectors } from './embedding-reuse.js'
 import { perEngine, type SqlRunner, type SqlSession } from './engine.js'
 import { bind, count, value } from './statement.js'
 import { FOLLOWER, vectorStatements } from './vector-statements.js'
@@ -84,6 +85,19 @@ interface Work {
   readonly hash: Buffer
 }
 
+type Made = Work & { readonly vector: Float32Array | BrunoMemoryError }
+
+/** Work by its text: a batch sends each once. */
+function byText(work: readonly Work[]): Map<string, Work[]> {
+  const groups = new Map<string, Work[]>()
+  for (const each of work) {
+    const group = groups.get(each.text)
+    if (group) group.push(each)
+    else groups.set(each.text, [each])
+  }
+  return groups
+}
+
 /** The vectors of what was written: made outside any transaction, stored only where the text is still the same. */
 export class VectorSettler {
   constructor(
@@ -106,8 +120,15 @@ export class VectorSettler {
     try {
       const space = this.store.vectors.space ?? (await this.#space(embedder))
       const { work, idle } = await this.#read(space, entries)
-      const made = await this.#embed(embedder, work)
-      await this.runner.write((session) => this.#store(session, space, made, idle))
+      const { known, rest } = await this.#known(space, work)
+      // What needs no model does not wait for one, nor for one that fails.
+      if (known.length + idle.length > 0)
+        await this.runner.write((session) => this.#store(session, space, known, idle))
+      const groups = byText(rest)
+      const made = (await this.#embed(embedder, [...groups.keys()])).flatMap(([text, vector]) =>
+        (groups.get(text) ?? []).map((each) => ({ ...each, vector })),
+      )
+      if (made.length > 0) await this.runner.write((session) => this.#store(session, space, made, []))
       return entries.length
     } catch (error) {
       await this.runner.write(async (session) =>
@@ -170,31 +191,33 @@ export class VectorSettler {
     return this.runner.read(async (session) => session.all(vectorStatements(engine)[kind].texts, { keys, space }))
   }
 
+  /** What was embedded before in this store has its vector already. */
+  async #known(space: OpenSpace, work: readonly Work[]): Promise<{ known: Made[]; rest: Work[] }> {
+    const wanted = work.map(({ entry, hash }) => ({ tenantId: entry.tenantId, hash }))
+    const vectors = await storedVectors(this.store, this.runner, space, wanted)
+    const known = work.flatMap((each, i) => (vectors[i] ? [{ ...each, vector: vectors[i] }] : []))
+    return { known, rest: work.filter((_, i) => !vectors[i]) }
+  }
+
   /** The batch at once; where it is refused, one by one, so that a text that the model cannot take stops no other. */
-  async #embed(
-    embedder: Embedder,
-    work: readonly Work[],
-  ): Promise<(Work & { vector: Float32Array | BrunoMemoryError })[]> {
-    if (work.length === 0) return []
+  async #embed(embedder: Embedder, texts: readonly string[]): Promise<[string, Made['vector']][]> {
+    if (texts.length === 0) return []
     try {
-      const vectors = await embedder.embedDocuments(work.map(({ text }) => text))
-      return work.map((each, i) => ({ ...each, vector: vectors[i] as Float32Array }))
+      const vectors = await embedder.embedDocuments(texts)
+      return texts.map((text, i) => [text, vectors[i] as Float32Array])
     } catch (error) {
-      if (!(error instanceof BrunoMemoryError) || error.retryable || work.length === 1) {
-        if (work.length === 1 && error instanceof BrunoMemoryError && !error.retryable)
-          return work.map((each) => ({ ...each, vector: error }))
-        throw error
-      }
+      if (!(error instanceof BrunoMemoryError) || error.retryable) throw error
+      if (texts.length === 1) return texts.map((text) => [text, error])
     }
-    const made: (Work & { vector: Float32Array | BrunoMemoryError })[] = []
-    for (const each of work) made.push(...(await this.#embed(embedder, [each])))
+    const made: [string, Made['vector']][] = []
+    for (const text of texts) made.push(...(await this.#embed(embedder, [text])))
     return made
   }
 
   async #store(
     session: SqlSession,
     space: OpenSpace,
-    made: readonly (Work & { vector: Float32Array | BrunoMemoryError })[],
+    made: readonly Made[],
     idle: readonly Entry[],
   ): Promise<void> {
     const s = statements(this.store.engine)

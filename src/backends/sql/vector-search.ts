@@ -4,6 +4,7 @@ import type { DistanceMetric } from '../../contract/embedder.js'
 import type { Filter } from '../../contract/filter.js'
 import type { Hit } from '../../contract/search.js'
 import type { SearchKind } from '../../model/records.js'
+import { similarity } from '../../search/similarity.js'
 import { documentColumns, memoryColumns, messageColumns } from './columns.js'
 import type { SqlContext } from './context.js'
 import { perEngine, type SqlEngine, type SqlSession, TABLE_OF, type VectorEngine } from './engine.js'
@@ -55,13 +56,6 @@ interface Near {
   readonly fits?: number
   /** The rest is the record, where it is read along. */
   readonly [column: string]: unknown
-}
-
-/** In [0, 1], higher is nearer. */
-export function similarity(metric: DistanceMetric, distance: number | null): number {
-  if (distance === null) return 0
-  if (metric === 'euclidean') return 1 / (1 + distance)
-  return Math.min(1, Math.max(0, metric === 'cosine' ? 1 - distance : -distance))
 }
 
 const decodeDistance = (value: unknown): number | null => (value === null ? null : Number(value))

@@ -1,9 +1,9 @@
-import type { Filter } from '../../contract/filter.js'
-import type { SearchFactors, SearchMode, SearchQuery, SearchWeights } from '../../contract/search.js'
-import { ValidationError } from '../../errors.js'
-import { checkFlag, checkLimit, checkNames } from '../../model/page-options.js'
-import type { SearchKind } from '../../model/records.js'
-import { checkFilter, FILTER_NAMES, searchKinds } from '../../repository/filter.js'
+import type { Filter } from '../contract/filter.js'
+import type { SearchFactors, SearchMode, SearchQuery, SearchWeights } from '../contract/search.js'
+import { ValidationError } from '../errors.js'
+import { checkFlag, checkLimit, checkNames } from '../model/page-options.js'
+import type { SearchKind } from '../model/records.js'
+import { checkFilter, FILTER_NAMES, searchKinds } from './filter.js'
 
 const NAMES = [
   'text',

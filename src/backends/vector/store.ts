@@ -1,0 +1,151 @@
+import type { EmbeddingSpace } from '../../contract/embedder.js'
+import type { MetadataCondition } from '../../contract/filter.js'
+import type { JsonObject, SearchKind } from '../../model/records.js'
+
+/** By what points are found and ordered. Beside these a record is nobody's business but the repositories'. */
+export interface PointFields {
+  /** The record's own id. */
+  readonly id: string
+  /** Of a message, the user whose conversation it is in. */
+  readonly user: string | null
+  readonly conversation: string | null
+  /** Of a message, the one that it replies to. */
+  readonly parent: string | null
+  readonly namespace: string | null
+  readonly role: string | null
+  readonly type: string | null
+  readonly category: string | null
+  readonly tags: readonly string[]
+  /** 0 to 1. */
+  readonly importance: number | null
+  /** 0 to 1. */
+  readonly confidence: number | null
+  /** Milliseconds since the epoch, which may be negative. */
+  readonly created: number
+  /** Milliseconds since the epoch. */
+  readonly expires: number | null
+  readonly position: number | null
+  readonly metadata: JsonObject
+}
+
+/** One record in a vector store, without its vector. */
+export interface Point {
+  /** A UUID made of tenant, kind, namespace or conversation, and id; see `keyOf`. */
+  readonly key: string
+  readonly fields: PointFields
+  readonly content: string
+  /** JSON of everything in the record but its content: what a read answers is made of these two alone. */
+  readonly rest: string
+  /** Of the write that made it, a safe integer of at least 1. Drawn at random, or the primary's where the store follows one. */
+  readonly revision: number
+  /** SHA-256 in hex of the text that was embedded; empty where the record brought its vector; null where there is none. */
+  readonly hash: string | null
+}
+
+/** Whether a write takes effect, decided by the store in the write itself where it can. */
+export type Guard =
+  /** Whatever is there. */
+  | null
+  /** Nothing must be there. */
+  | 'absent'
+  /** What is there must be of this revision. */
+  | { readonly revision: number }
+
+export interface PointWrite {
+  readonly point: Point
+  /** Ready for the index; `keep` leaves the one that is stored, null stores the point without one. */
+  readonly vector: Float32Array | null | 'keep'
+  readonly guard: Guard
+}
+
+export type TextField = 'id' | 'user' | 'conversation' | 'parent' | 'namespace' | 'role' | 'type' | 'category' | 'tags'
+export type NumberField = 'importance' | 'confidence' | 'created' | 'position'
+
+/** All conditions of a query must hold, and the tenant and the kind outside of them. */
+export type Condition =
+  /** The field is one of these; `tags` has one of them. */
+  | { readonly field: TextField; readonly in: readonly string[] }
+  /** False where the field is null. */
+  | {
+      readonly field: NumberField
+      readonly gt?: number | undefined
+      readonly gte?: number | undefined
+      readonly lt?: number | undefined
+      readonly lte?: number | undefined
+    }
+  /** By a top-level key of the metadata, taken literally. */
+  | { readonly metadata: string; readonly is: MetadataCondition }
+  /** Has not expired by then. */
+  | { readonly alive: number }
+  /** Has expired by then. */
+  | { readonly expired: number }
+  /** Has a vector. */
+  | { readonly embedded: true }
+
+export type OrderField = 'importance' | 'created' | 'position'
+
+/** Points in the order of these fields and, where they are equal, of the id's UTF-8 bytes; all in one direction. */
+export interface PageQuery {
+  readonly kind: SearchKind
+  readonly where: readonly Condition[]
+  readonly order: readonly OrderField[]
+  readonly descending: boolean
+  /** Exclusive: where the last page ended, a value for each field of the order. */
+  readonly after: { readonly values: readonly number[]; readonly id: string } | null
+  readonly limit: number
+}
+
+export interface NearestQuery {
+  readonly kind: SearchKind
+  readonly where: readonly Condition[]
+  /** Of length 1 where the metric is `cosine`. */
+  readonly vector: Float32Array
+  readonly limit: number
+  /** Compare with every vector that meets the conditions. */
+  readonly exact: boolean
+}
+
+export interface NearPoint {
+  readonly point: Point
+  /** `cosine`: 1 - cosine; `dot`: the negative product; `euclidean`: the distance, not squared. */
+  readonly distance: number
+}
+
+/**
+ * One tenant's points. A store may answer points that do not meet a condition on `metadata`, `alive` or `embedded` where
+ * its engine cannot decide it: whoever asks looks again. It never leaves out one that meets them all, and never answers
+ * another tenant's or kind's. Every call may be repeated by the store: writes carry what a repetition is known by.
+ */
+export interface VectorScope {
+  /** What is there of these keys, in no order. */
+  fetch(kind: SearchKind, keys: readonly string[]): Promise<Point[]>
+  /** Each point whole or not at all; not all of them together. Answers the keys that their guard refused. */
+  write(kind: SearchKind, writes: readonly PointWrite[]): Promise<ReadonlySet<string>>
+  /** Keys that are not there are passed over. */
+  remove(kind: SearchKind, keys: readonly string[]): Promise<void>
+  page(query: PageQuery): Promise<Point[]>
+  /** Nearest first. */
+  nearest(query: NearestQuery): Promise<NearPoint[]>
+  /** The different values of a field, in no order. */
+  distinct(kind: SearchKind, field: 'namespace', where: readonly Condition[]): Promise<string[]>
+}
+
+/** What a space is before its model has answered. */
+export type WantedSpace = Omit<EmbeddingSpace, 'dimensions'> & { readonly dimensions: number | null }
+
+/** An engine that keeps points. */
+export interface VectorStore {
+  /**
+   * Connects, finds the collection or makes it, and answers the space that its vectors are of.
+   *
+   * @param dimensions Asks the model how many dimensions it has; called where neither `space` nor the store tells.
+   * @throws ConfigurationError where the collection is of another space, or was not made by this library.
+   */
+  open(space: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace>
+  tenant(tenantId: string): VectorScope
+  /** Tenants that have points which have expired by then. */
+  tenantsWithExpired(at: number): AsyncIterable<string>
+  /** Whether the server answers now. */
+  ping(): Promise<boolean>
+  close(): Promise<void>
+}
