@@ -27,6 +27,13 @@ const MAX_CANDIDATES = 10_000
 const CANDIDATES: { readonly [M in SearchMode]: number } = { text: 50, vector: 100, hybrid: 100 }
 const DAY = 86_400_000
 
+/** Factors with everything decided; the half-life in milliseconds. */
+export interface CheckedFactors {
+  readonly recency: number
+  readonly halfLife: number
+  readonly importance: number
+}
+
 /** A query with everything decided. */
 export interface CheckedQuery {
   readonly text: string
@@ -39,7 +46,7 @@ export interface CheckedQuery {
   readonly neighbours: boolean
   readonly exact: boolean
   readonly weights: { readonly text: number; readonly vector: number }
-  readonly factors: { readonly recency: number; readonly halfLife: number; readonly importance: number } | null
+  readonly factors: CheckedFactors | null
   readonly rerank: boolean
   readonly explain: boolean
   readonly filter: Filter
@@ -71,7 +78,8 @@ function checkFactors(factors: SearchFactors | undefined): CheckedQuery['factors
   }
 }
 
-function checkQuestion({ text, vector, mode = 'text' }: SearchQuery): { text: string; mode: SearchMode } {
+function checkQuestion(query: SearchQuery, usual: SearchMode): { text: string; mode: SearchMode } {
+  const { text, vector, mode = usual } = query
   if (!MODES.includes(mode)) throw new ValidationError('mode', 'must be text, vector or hybrid')
   if (text !== undefined && typeof text !== 'string') throw new ValidationError('text', 'must be a string')
   if (text === undefined && (mode !== 'vector' || vector === undefined))
@@ -79,12 +87,20 @@ function checkQuestion({ text, vector, mode = 'text' }: SearchQuery): { text: st
   return { text: text ?? '', mode }
 }
 
-/** Checks a query before anything is read. */
-export function checkQuery(query: SearchQuery, weights: { text: number; vector: number }): CheckedQuery {
+/**
+ * Checks a query before anything is read.
+ *
+ * @param usual The mode of a query that names none.
+ */
+export function checkQuery(
+  query: SearchQuery,
+  weights: { text: number; vector: number },
+  usual: SearchMode = 'text',
+): CheckedQuery {
   checkNames(query, NAMES, 'query')
   const { text: _t, vector, mode: _m, kinds, limit: wanted, explain, minScore, candidates, ...rest } = query
   const { neighbours, exact, weights: given, factors, rerank, ...filter } = rest
-  const question = checkQuestion(query)
+  const question = checkQuestion(query, usual)
   const limit = checkLimit(wanted, 'limit', 10)
   checkFilter(filter)
   if (candidates !== undefined && !(Number.isInteger(candidates) && candidates >= 1 && candidates <= MAX_CANDIDATES))

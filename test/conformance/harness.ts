@@ -78,7 +78,7 @@ const PROBES: { readonly [F in Feature]?: (memory: Memory) => Promise<unknown> }
   sessions: (memory) => memory.sessions.get('a'),
   memories: (memory) => memory.memories.get('a'),
   documents: (memory) => memory.documents.get('a', 'a'),
-  textSearch: (memory) => memory.search({ text: 'a' }),
+  textSearch: (memory) => memory.search({ text: 'a', mode: 'text' }),
   vectorSearch: (memory) => memory.search({ text: 'a', mode: 'vector' }),
   events: (memory) => memory.events.on('*', () => {}).ready,
   rateLimits: (memory) => memory.rateLimiter({ points: 1, duration: 1 }).peek('a'),

@@ -32,9 +32,11 @@ const levelOf = (name: string): number => LEVELS.findIndex((level) => level.incl
 const SIDEWAYS: readonly { readonly from: RegExp; readonly to: RegExp; readonly because: string }[] = [
   { from: /^backends\/(sqlite|postgresql)$/, to: /^backends\/sql$/, because: 'repositories written once for both' },
   { from: /^backends\/(sql|sqlite|postgresql)$/, to: /^search$/, because: 'the analyzer makes what is indexed' },
+  { from: /^backends\/(qdrant|chromadb)$/, to: /^backends\/vector$/, because: 'repositories written once for both' },
+  { from: /^backends\/vector$/, to: /^search$/, because: 'scores, factors and rerankers are the same everywhere' },
   { from: /^backends\/redis$/, to: /^search$/, because: 'the language of a conversation is one that is known' },
   {
-    from: /^backends\/(sql|sqlite|postgresql|redis)$/,
+    from: /^backends\/(sql|sqlite|postgresql|redis|vector)$/,
     to: /^embeddings$/,
     because: 'vectors are checked and encoded in one way',
   },
@@ -77,7 +79,7 @@ describe('imports', () => {
         room(from).startsWith('backends/') &&
         room(to).startsWith('backends/') &&
         room(from) !== room(to) &&
-        room(to) !== 'backends/sql',
+        !['backends/sql', 'backends/vector'].includes(room(to)),
     )
     expect(wrong.map(show)).toEqual([])
   })
@@ -154,8 +156,9 @@ describe('the rooms between the doors', () => {
     expect(found(inner, clock)).toEqual([])
   })
 
-  test('have no chance, but for the pauses between two attempts at a lock', () => {
-    const JITTER = /^src\/backends\/(sqlite\/(gate|open|migration)|postgresql\/session|redis\/(context|token))\.ts:/
+  test('have no chance, but for the pauses between two attempts and what a write is known by', () => {
+    const JITTER =
+      /^src\/backends\/(sqlite\/(gate|open|migration)|postgresql\/session|redis\/(context|token)|vector\/(context|writing)|(qdrant|chromadb)\/(client|retry))\.ts:/
     const chance = (node: ts.Node): boolean =>
       isMember(node, 'Math', 'random') ||
       (ts.isIdentifier(node) && /^(randomUUID|randomBytes|randomInt|getRandomValues)$/.test(node.text))

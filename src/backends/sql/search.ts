@@ -4,6 +4,7 @@ import type { Explanation, Hit, SearchQuery } from '../../contract/search.js'
 import { UnsupportedError } from '../../errors.js'
 import type { MemoryEntry, SearchKind } from '../../model/records.js'
 import type { QueryTerm } from '../../search/analyzer.js'
+import { factorsOf } from '../../search/factors.js'
 import { fuse } from '../../search/fusion.js'
 import { rerank } from '../../search/rerank.js'
 import { queryTerms } from './analyzer.js'
@@ -86,15 +87,6 @@ function fused(query: CheckedQuery, ranks: readonly Ranks[]): Found[] {
   })
 }
 
-function factorsOf(query: CheckedQuery, memory: MemoryEntry, at: number): { recency: number; importance: number } {
-  const { recency = 0, halfLife = 1, importance = 0 } = query.factors ?? {}
-  const age = Math.max(0, at - memory.createdAt.getTime())
-  return {
-    recency: 1 - recency + recency * 0.5 ** (age / halfLife),
-    importance: 1 - importance + importance * memory.importance,
-  }
-}
-
 function explanation(ranks: readonly Ranks[], hit: Found, terms: readonly QueryTerm[]): Explanation {
   const of = ranks.find(({ kind }) => kind === hit.kind)
   const inText = of?.text?.scores.findIndex(({ seq }) => seq === hit.seq) ?? -1
@@ -150,7 +142,9 @@ async function find(
     if (!row) return []
     const { seq: _, ...record } = row
     const factors =
-      query.factors && hit.kind === 'memory' ? factorsOf(query, record as MemoryEntry, values.now.getTime()) : null
+      query.factors && hit.kind === 'memory'
+        ? factorsOf(query.factors, record as MemoryEntry, values.now.getTime())
+        : null
     const score = Math.min(1, hit.score * (factors ? factors.recency * factors.importance : 1))
     const explain = query.explain && { ...explanation(ranks, hit, terms), ...(factors && { factors }) }
     return [{ kind: hit.kind, record, score, ...(explain && { explain }) } as Hit]

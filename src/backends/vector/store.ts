@@ -121,12 +121,18 @@ export interface VectorScope {
   fetch(kind: SearchKind, keys: readonly string[]): Promise<Point[]>
   /** Each point whole or not at all; not all of them together. Answers the keys that their guard refused. */
   write(kind: SearchKind, writes: readonly PointWrite[]): Promise<ReadonlySet<string>>
-  /** Keys that are not there are passed over. */
-  remove(kind: SearchKind, keys: readonly string[]): Promise<void>
+  /**
+   * Keys that are not there are passed over.
+   *
+   * @param where What a point must still meet to be removed, decided by the store in the deletion itself.
+   */
+  remove(kind: SearchKind, keys: readonly string[], where?: readonly Condition[]): Promise<void>
   page(query: PageQuery): Promise<Point[]>
   /** Nearest first. */
   nearest(query: NearestQuery): Promise<NearPoint[]>
-  /** The different values of a field, in no order. */
+  /** How many points meet the conditions, none of them on `metadata`: a store decides all others here. */
+  count(kind: SearchKind, where: readonly Condition[]): Promise<number>
+  /** The different values of a field among what meets the conditions, decided as in `count`; in no order. */
   distinct(kind: SearchKind, field: 'namespace', where: readonly Condition[]): Promise<string[]>
 }
 

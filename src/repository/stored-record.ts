@@ -1,0 +1,65 @@
+import { StorageError } from '../errors.js'
+import { type Field, RECORD_FIELDS, type RecordOf } from '../model/fields.js'
+import type { RecordKind } from '../model/records.js'
+
+const MAX_INSTANT = 253_402_300_799_999
+const wrong = (kind: string): StorageError => new StorageError(`a stored ${kind} cannot be read`)
+
+const storedFields = (kind: RecordKind, apart: readonly string[]): readonly Field[] =>
+  (RECORD_FIELDS[kind] as readonly Field[]).filter(({ name }) => name !== 'tenantId' && !apart.includes(name))
+
+/** A record as text: its fields in their stated order, instants as milliseconds. Fields that stand apart are left out. */
+export function encodeStored<K extends RecordKind>(
+  kind: K,
+  record: RecordOf[K],
+  apart: readonly (keyof RecordOf[K] & string)[],
+): string {
+  const values = record as unknown as Record<string, unknown>
+  return JSON.stringify(
+    storedFields(kind, apart).map(({ name, type }) =>
+      type === 'instant' && values[name] ? (values[name] as Date).getTime() : (values[name] ?? null),
+    ),
+  )
+}
+
+const FITS: { readonly [T in Field['type']]: (value: unknown) => boolean } = {
+  text: (value) => typeof value === 'string',
+  number: (value) => typeof value === 'number',
+  instant: (value) => typeof value === 'number' && Math.abs(value) <= MAX_INSTANT,
+  json: (value) => typeof value === 'object' && value !== null,
+  flag: () => false,
+}
+
+function revive(kind: string, { type, nullable }: Field, value: unknown): unknown {
+  if (value === null || value === undefined) {
+    if (nullable) return null
+    throw wrong(kind)
+  }
+  if (!FITS[type](value)) throw wrong(kind)
+  return type === 'instant' ? new Date(value as number) : value
+}
+
+/**
+ * The record of a text that `encodeStored` made.
+ *
+ * @param apart The fields that were left out, and the tenant.
+ * @throws StorageError where the text is something else; it does not quote it.
+ */
+export function decodeStored<K extends RecordKind>(
+  kind: K,
+  text: string,
+  apart: Readonly<Record<string, unknown>>,
+): RecordOf[K] {
+  const fields = storedFields(kind, Object.keys(apart))
+  let values: unknown
+  try {
+    values = JSON.parse(text)
+  } catch {
+    // A JSON error quotes the text: it must not become the cause.
+    throw wrong(kind)
+  }
+  if (!Array.isArray(values) || values.length !== fields.length) throw wrong(kind)
+  const record: Record<string, unknown> = { ...apart }
+  for (const [i, field] of fields.entries()) record[field.name] = revive(kind, field, values[i])
+  return record as unknown as RecordOf[K]
+}
