@@ -1,18 +1,35 @@
 import { expect, it } from 'vitest'
 import type { Memory } from '../../src/contract/memory.js'
-import type { SearchQuery } from '../../src/contract/search.js'
+import type { SearchMode, SearchQuery } from '../../src/contract/search.js'
 import { refused } from './expecting.js'
 import { CONDITIONS, METADATA } from './filters.js'
 import { ADA, answers, instructs, says, talk } from './fixtures.js'
-import { type Ground, type Harness, suite } from './harness.js'
+import { type Ground, type Harness, suite, vectorSuite } from './harness.js'
+import { wordModel } from './vectors-fixtures.js'
 
 export function describeSearchFilters(harness: Harness): void {
-  suite(harness, 'text search: filters', ['textSearch', 'messages', 'memories', 'documents'], (ground) => {
-    itFilters(ground)
-    itFiltersMetadata(ground)
-    itRefusesWhatDoesNotApply(ground)
-    itLimitsLast(ground)
-  })
+  const needs = ['messages', 'memories', 'documents'] as const
+  suite(harness, 'text search: filters', ['textSearch', ...needs], itNarrows('text'))
+  vectorSuite(harness, 'vector search: filters', needs, itNarrows('vector'))
+}
+
+const itNarrows =
+  (mode: SearchMode) =>
+  (ground: Ground): void => {
+    const place: Place = {
+      mode,
+      open: () => ground.open(mode === 'vector' ? { embeddingFunction: wordModel() } : {}),
+    }
+    itFilters(place)
+    itFiltersMetadata(place)
+    itRefusesWhatDoesNotApply(place)
+    itLimitsLast(place)
+  }
+
+/** Where the same records are searched by the same filters, in one mode. */
+interface Place {
+  readonly mode: SearchMode
+  open(): Promise<Memory>
 }
 
 type Filter = Omit<SearchQuery, 'text'>
@@ -32,10 +49,11 @@ async function seed(memory: Memory): Promise<void> {
     { namespace: 'n', id: 'd1', content: 'word', ...at(10) },
     { namespace: 'N', id: 'd2', content: 'word', ...at(30) },
   ])
+  await memory.settle()
 }
 
-const found = async (memory: Memory, filter: Filter): Promise<string> => {
-  const hits = await memory.search({ text: 'word', limit: 100, ...filter })
+const found = async (memory: Memory, mode: SearchMode, filter: Filter): Promise<string> => {
+  const hits = await memory.search({ text: 'word', limit: 100, mode, ...filter })
   return hits
     .map((hit) => hit.record.id)
     .sort()
@@ -71,36 +89,39 @@ const CASES: readonly (readonly [filter: Filter, ids: string])[] = [
   [{ userId: ADA, tags: ['y'], minImportance: 0.5, types: ['fact'] }, 'e1'],
 ]
 
-function itFilters(ground: Ground): void {
+function itFilters({ mode, open }: Place): void {
   it('each filter narrows the search, alone and together; kinds that do not know a filter are left out', async () => {
-    const memory = await ground.open()
+    const memory = await open()
     await seed(memory)
-    for (const [filter, ids] of CASES) expect(await found(memory, filter), JSON.stringify(filter)).toBe(ids)
+    for (const [filter, ids] of CASES) expect(await found(memory, mode, filter), JSON.stringify(filter)).toBe(ids)
   })
 
   it('filters that no kind knows together find nothing to search', async () => {
-    const memory = await ground.open()
+    const memory = await open()
     await seed(memory)
-    await refused(memory.search({ text: 'word', namespace: 'n', roles: ['user'] }), 'validation')
-    await refused(memory.search({ text: 'word', tags: ['x'], namespace: 'n' }), 'validation')
-    expect(await found(memory, { namespace: 'n' })).toBe('d1')
+    await refused(memory.search({ text: 'word', mode, namespace: 'n', roles: ['user'] }), 'validation')
+    await refused(memory.search({ text: 'word', mode, tags: ['x'], namespace: 'n' }), 'validation')
+    expect(await found(memory, mode, { namespace: 'n' })).toBe('d1')
   })
 }
 
-function itFiltersMetadata(ground: Ground): void {
+function itFiltersMetadata({ mode, open }: Place): void {
   it('metadata is compared by key, type and value in every kind', { timeout: 20_000 }, async () => {
-    const memory = await ground.open()
+    const memory = await open()
     const all = Object.entries(METADATA)
     for (const [id, metadata] of all) await talk(memory, `c-${id}`, [says('word', { id, metadata })])
     await memory.memories.addMany(all.map(([id, metadata]) => ({ id, userId: ADA, content: 'word', metadata })))
     await memory.documents.upsert(all.map(([id, metadata]) => ({ namespace: 'n', id, content: 'word', metadata })))
+    await memory.settle()
     for (const [name, metadata, holds] of CONDITIONS)
       for (const kind of ['message', 'memory', 'document'] as const)
-        expect(await found(memory, { metadata, kinds: [kind] }), `${name}, ${kind}`).toBe([...holds].sort().join(' '))
+        expect(await found(memory, mode, { metadata, kinds: [kind] }), `${name}, ${kind}`).toBe(
+          [...holds].sort().join(' '),
+        )
   })
 }
 
-function itRefusesWhatDoesNotApply(ground: Ground): void {
+function itRefusesWhatDoesNotApply({ mode, open }: Place): void {
   const CASES: readonly (readonly [filter: Filter, field: string])[] = [
     [{ kinds: ['message'], tags: ['x'] }, 'tags'],
     [{ kinds: ['message'], tags: ['x'], tagsMatch: 'all' }, 'tags'],
@@ -114,18 +135,23 @@ function itRefusesWhatDoesNotApply(ground: Ground): void {
     [{ kinds: ['document'], conversationId: 'c1' }, 'conversationId'],
   ]
   it('a filter that a named kind does not know is refused, never ignored', async () => {
-    const memory = await ground.open()
+    const memory = await open()
     await seed(memory)
-    for (const [filter, field] of CASES) await refused(memory.search({ text: 'word', ...filter }), 'validation', field)
+    for (const [filter, field] of CASES)
+      await refused(memory.search({ text: 'word', mode, ...filter }), 'validation', field)
     await refused(memory.searchMessages({ text: 'word', tags: ['x'] }), 'validation', 'tags')
-    await refused(memory.search({ text: 'word', metadata: { a: { near: 1 } } as never }), 'validation', /^metadata\.a/)
-    expect(await found(memory, { kinds: ['message'], userId: undefined, tags: undefined })).toBe('m1 m2 m3')
+    await refused(
+      memory.search({ text: 'word', mode, metadata: { a: { near: 1 } } as never }),
+      'validation',
+      /^metadata\.a/,
+    )
+    expect(await found(memory, mode, { kinds: ['message'], userId: undefined, tags: undefined })).toBe('m1 m2 m3')
   })
 }
 
-function itLimitsLast(ground: Ground): void {
+function itLimitsLast({ mode, open }: Place): void {
   it('the limit applies after all filters', async () => {
-    const memory = await ground.open()
+    const memory = await open()
     const many = Array.from({ length: 400 }, (_, i) => ({
       id: `x${i}`,
       userId: 'bob',
@@ -136,8 +162,9 @@ function itLimitsLast(ground: Ground): void {
     await memory.memories.addMany(many)
     const content = `word ${'and much that dilutes it '.repeat(30)}`
     await memory.memories.add({ id: 'rare', userId: ADA, content, tags: ['rare'], metadata: { page: 2 } })
+    await memory.settle()
     for (const filter of [{ userId: ADA }, { tags: ['rare'] }, { metadata: { page: { gt: 1 } } }]) {
-      const hits = await memory.search({ text: 'word', limit: 1, ...filter })
+      const hits = await memory.search({ text: 'word', mode, limit: 1, ...filter })
       expect(hits.map((hit) => hit.record.id)).toEqual(['rare'])
     }
   })

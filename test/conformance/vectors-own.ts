@@ -1,19 +1,22 @@
 import { expect, it } from 'vitest'
 import type { TenantMemory } from '../../src/contract/memory.js'
+import type { SearchMode } from '../../src/contract/search.js'
 import { naughtyStrings } from '../support/naughty.js'
 import { isTyped, refused } from './expecting.js'
 import { ADA, says, talk } from './fixtures.js'
 import { type Ground, type Harness, vectorSuite } from './harness.js'
 import { ids, meant, vectorOf, wordModel } from './vectors-fixtures.js'
 
-const NEEDS = ['users', 'conversations', 'messages', 'memories', 'documents', 'atomicUnit', 'textSearch'] as const
+const NEEDS = ['messages', 'memories', 'documents'] as const
+const KEEPS = ['users', 'conversations', ...NEEDS, 'atomicUnit', 'textSearch'] as const
 
 /** Vectors that records bring, and questions that cannot be answered. */
 export function describeVectorInput(harness: Harness): void {
   vectorSuite(harness, 'vectors as input', NEEDS, (ground) => {
     itTakesOwnVectors(ground)
-    itRefuses(ground)
+    itTakesQuestions(ground)
   })
+  vectorSuite(harness, 'vectors behind the writes', KEEPS, itRefuses)
 }
 
 function itTakesOwnVectors(ground: Ground): void {
@@ -65,12 +68,7 @@ function itTakesOwnVectors(ground: Ground): void {
       'messages[1].vector',
     )
     expect((await memory.statistics()).memories).toBe(0)
-    expect(await memory.conversations.get('c')).toBeNull()
-  })
-
-  it('refuses vectors where the memory has no space for them', async () => {
-    const memory = await ground.open()
-    await refused(memory.memories.add({ userId: ADA, content: 'x', vector: [1] }), 'unsupported')
+    expect((await memory.messages.list('c')).items).toEqual([])
   })
 
   it('every metric finds the nearest first', async () => {
@@ -87,7 +85,73 @@ function itTakesOwnVectors(ground: Ground): void {
   })
 }
 
+const modesOf = (ground: Ground): readonly SearchMode[] =>
+  ground.lacks('textSearch') ? ['vector'] : ['text', 'vector', 'hybrid']
+
+function itTakesQuestions(ground: Ground): void {
+  it('any text is a question in every mode', async () => {
+    const memory = await meant(ground)
+    const long = [
+      'word '.repeat(100_000),
+      'the and of',
+      '🦊',
+      '\u0000',
+      '\ud800',
+      '日'.repeat(20_000),
+      '"'.repeat(5000),
+    ]
+    for (const text of [...naughtyStrings(), ...long])
+      for (const mode of modesOf(ground)) {
+        const answer = await memory.search({ text, mode, limit: 3 }).catch((error: unknown) => error)
+        if (!Array.isArray(answer)) expect(isTyped(answer), `${mode} ${JSON.stringify(text.slice(0, 50))}`).toBe(true)
+      }
+  })
+
+  it('two tenants with the same texts have the same answers, whatever the others write', async () => {
+    const memory = await meant(ground)
+    const twin = memory.forTenant('twin')
+    const texts = ['the ferry at noon', 'ferry and train', 'a garden', 'walnut ferry']
+    const fill = (tenant: TenantMemory) =>
+      tenant.memories.addMany(texts.map((content, i) => ({ id: `${i}`, userId: 'x', content })))
+    await fill(memory.forTenant('one'))
+    await fill(twin)
+    await memory.settle()
+    const asked = async (tenant: TenantMemory, mode: SearchMode) =>
+      (await tenant.search({ text: 'ferry garden', mode })).map((hit) => [hit.record.id, hit.score])
+    for (const mode of modesOf(ground)) {
+      const before = await asked(twin, mode)
+      expect(before).toEqual(await asked(memory.forTenant('one'), mode))
+      const flood = Array.from({ length: 50 }, () => ({ userId: 'x', content: 'ferry ferry' }))
+      await memory.forTenant('loud').memories.addMany(flood)
+      await memory.settle()
+      expect(await asked(twin, mode)).toEqual(before)
+    }
+  })
+
+  it('refuses queries that say nothing or too much', async () => {
+    const memory = await meant(ground)
+    for (const [query, field] of [
+      [{}, 'text'],
+      [{ mode: 'vector' }, 'text'],
+      [{ text: 'x', mode: 'both' }, 'mode'],
+      [{ text: 'x', minScore: 2 }, 'minScore'],
+      [{ text: 'x', candidates: 0 }, 'candidates'],
+      [{ text: 'x', weights: { text: 0, vector: 0 } }, 'weights'],
+      [{ text: 'x', weights: { words: 1 } }, 'words'],
+      [{ text: 'x', factors: { recency: 2 } }, 'factors.recency'],
+      [{ text: 'x', neighbours: 'yes' }, 'neighbours'],
+      [{ text: 'x', vectors: [1] }, 'vectors'],
+    ] as const)
+      expect(await refused(memory.search(query as never), 'validation')).toHaveProperty('field', field)
+  })
+}
+
 function itRefuses(ground: Ground): void {
+  it('refuses vectors where the memory has no space for them', async () => {
+    const memory = await ground.open()
+    await refused(memory.memories.add({ userId: ADA, content: 'x', vector: [1] }), 'unsupported')
+  })
+
   it('a model that fails is a typed error, and text search still answers', async () => {
     const dead = { model: 'words', dimensions: 8, embedDocuments: fails, embedQuery: fails }
     const memory = await ground.open({ embeddingFunction: dead, embeddingTimeout: 1000 })
@@ -151,62 +215,6 @@ function itRefuses(ground: Ground): void {
       const hits = await unit.search({ vector: vectorOf('boat'), mode: 'vector', kinds: ['message'], limit: 1 })
       expect(hits[0]?.record.id).toBe('ferry')
     })
-  })
-
-  it('any text is a question in every mode', async () => {
-    const memory = await meant(ground)
-    const long = [
-      'word '.repeat(100_000),
-      'the and of',
-      '🦊',
-      '\u0000',
-      '\ud800',
-      '日'.repeat(20_000),
-      '"'.repeat(5000),
-    ]
-    for (const text of [...naughtyStrings(), ...long])
-      for (const mode of ['text', 'vector', 'hybrid'] as const) {
-        const answer = await memory.search({ text, mode, limit: 3 }).catch((error: unknown) => error)
-        if (!Array.isArray(answer)) expect(isTyped(answer), `${mode} ${JSON.stringify(text.slice(0, 50))}`).toBe(true)
-      }
-  })
-
-  it('two tenants with the same texts have the same answers, whatever the others write', async () => {
-    const memory = await meant(ground)
-    const twin = memory.forTenant('twin')
-    const texts = ['the ferry at noon', 'ferry and train', 'a garden', 'walnut ferry']
-    const fill = (tenant: TenantMemory) =>
-      tenant.memories.addMany(texts.map((content, i) => ({ id: `${i}`, userId: 'x', content })))
-    await fill(memory.forTenant('one'))
-    await fill(twin)
-    await memory.settle()
-    const asked = async (tenant: TenantMemory, mode: 'text' | 'vector' | 'hybrid') =>
-      (await tenant.search({ text: 'ferry garden', mode })).map((hit) => [hit.record.id, hit.score])
-    for (const mode of ['text', 'vector', 'hybrid'] as const) {
-      const before = await asked(twin, mode)
-      expect(before).toEqual(await asked(memory.forTenant('one'), mode))
-      const flood = Array.from({ length: 50 }, () => ({ userId: 'x', content: 'ferry ferry' }))
-      await memory.forTenant('loud').memories.addMany(flood)
-      await memory.settle()
-      expect(await asked(twin, mode)).toEqual(before)
-    }
-  })
-
-  it('refuses queries that say nothing or too much', async () => {
-    const memory = await meant(ground)
-    for (const [query, field] of [
-      [{}, 'text'],
-      [{ mode: 'vector' }, 'text'],
-      [{ text: 'x', mode: 'both' }, 'mode'],
-      [{ text: 'x', minScore: 2 }, 'minScore'],
-      [{ text: 'x', candidates: 0 }, 'candidates'],
-      [{ text: 'x', weights: { text: 0, vector: 0 } }, 'weights'],
-      [{ text: 'x', weights: { words: 1 } }, 'words'],
-      [{ text: 'x', factors: { recency: 2 } }, 'factors.recency'],
-      [{ text: 'x', neighbours: 'yes' }, 'neighbours'],
-      [{ text: 'x', vectors: [1] }, 'vectors'],
-    ] as const)
-      expect(await refused(memory.search(query as never), 'validation')).toHaveProperty('field', field)
   })
 }
 
