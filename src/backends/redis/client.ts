@@ -70,15 +70,16 @@ export class RedisClient {
   /** Runs a call, again where the connection was lost or the server asks for it, until its time is over. */
   async call<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     // The common case has no timer and no loop.
+    const until = performance.now() + this.settings.callTimeout
     if (this.connection.status === 'ready') {
       try {
         this.#together()
         return await work(this.connection)
       } catch (error) {
-        if (!this.#mayPass(error)) throw translateError(error)
+        if (!this.#mayPass(error) || until <= performance.now()) throw translateError(error)
       }
     }
-    return this.#again(work)
+    return this.#again(work, until)
   }
 
   /**
@@ -101,23 +102,22 @@ export class RedisClient {
     return isLost(error) || isPassing(error) || (this.settings.failsOver && codeOf(error) === 'READONLY')
   }
 
-  async #again<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const started = performance.now()
-    const left = (): number => this.settings.callTimeout - (performance.now() - started)
+  async #again<T>(work: (connection: Connection) => Promise<T>, until: number): Promise<T> {
     for (;;) {
-      await this.#ready(left())
+      await this.#ready(until)
       try {
-        return await work(this.connection)
+        const answer = await inTime(work(this.connection), until)
+        if (answer !== LATE) return answer
+        throw new Error('no answer in time')
       } catch (error) {
-        if (!this.#mayPass(error)) throw translateError(error)
-        if (left() <= PASSING_PAUSE) throw translateError(error)
+        if (!this.#mayPass(error) || until - performance.now() <= PASSING_PAUSE) throw translateError(error)
       }
       await sleep(PASSING_PAUSE)
     }
   }
 
   /** Waits until there is a connection; all who wait share one look at it. */
-  async #ready(time: number): Promise<void> {
+  async #ready(until: number): Promise<void> {
     if (this.connection.status === 'ready') return
     if (this.#closed) throw new ClosedError('the memory is closed')
     this.#waiting ??= new Promise((resolve) => {
@@ -126,13 +126,7 @@ export class RedisClient {
         resolve()
       })
     })
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, Math.max(0, time), 'late')
-    })
-    const outcome = await Promise.race([this.#waiting, late])
-    clearTimeout(timer)
-    if (outcome !== 'late') return
+    if ((await inTime(this.#waiting, until)) !== LATE) return
     const code = codeOf(innermost(this.#failure))
     throw new ConnectionError(`Redis cannot be reached (${code || 'connection lost'})`, {
       cause: new RedisFailure(code),
@@ -149,6 +143,21 @@ export class RedisClient {
         return connection.eval(script.text, keys.length, ...keys, ...args)
       }
     })
+  }
+}
+
+const LATE = Symbol('late')
+
+/** What the work answers, where it does so before this time. */
+async function inTime<T>(work: Promise<T>, until: number): Promise<T | typeof LATE> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<typeof LATE>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, until - performance.now()), LATE)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
