@@ -1,11 +1,14 @@
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { RedisClient } from '../../src/backends/redis/client.js'
 import { durabilityOf } from '../../src/backends/redis/durability.js'
-import { TenantKeys } from '../../src/backends/redis/keys.js'
+import { TenantKeys, tenantsKey } from '../../src/backends/redis/keys.js'
+import { addTenant, knownTenants } from '../../src/backends/redis/tenants.js'
 import { refused } from '../conformance/expecting.js'
 import { ADA, contentsOf, idsOf, says, talk } from '../conformance/fixtures.js'
 import { type Server, startRedis } from '../ground/index.js'
 import { manualClock } from '../support/clock.js'
+import { adversarialNames } from '../support/names.js'
 import { freshPrefix, memories } from './support/memories.js'
 
 let server: Server
@@ -147,6 +150,34 @@ describe('what has expired', () => {
     await tidying.stop()
     await tidying.round()
     expect(purged).toHaveLength(3)
+  })
+})
+
+describe('a sweep', () => {
+  it('reads the tenants page by page, whatever they are called', async () => {
+    const prefix = freshPrefix()
+    const names = [...new Set([...adversarialNames(60), '(', '[', '(a', '[a', '-', '+', '\u{10ffff}', '\uffff'])]
+    const client: Pick<RedisClient, 'call'> = { call: (work) => work(admin) }
+    for (const name of names) await addTenant(client, prefix, name)
+    for (const page of [1, 2, 7, names.length, 1000]) {
+      const found: string[] = []
+      for await (const tenantId of knownTenants(client, prefix, page)) found.push(tenantId)
+      expect(found).toHaveLength(names.length)
+      expect(new Set(found)).toEqual(new Set(names))
+    }
+  })
+
+  it('goes over more tenants than fit a page', async () => {
+    const prefix = freshPrefix()
+    const clock = manualClock(Date.now())
+    const memory = create({ prefix, clock: clock.now })
+    const last = memory.forTenant('tenant 9999')
+    await last.memories.add({ userId: ADA, content: 'x', expiresAt: clock.date(1000) })
+    for (let i = 0; i < 1001; i++) void admin.zadd(tenantsKey(prefix), 0, `tenant ${i}`)
+    clock.advance(2000)
+    await admin.config('RESETSTAT')
+    expect(await memory.sweep()).toMatchObject({ memories: 1 })
+    expect(await admin.info('commandstats')).toContain('cmdstat_zrangebylex:calls=3,')
   })
 })
 

@@ -13,9 +13,10 @@ import { begin, type RedisContext, type RedisStore, storeRunner } from './contex
 import { findDurability } from './durability.js'
 import { Listening, redisEvents } from './events.js'
 import { redisJournal } from './journal.js'
-import { TenantKeys, tenantsKey } from './keys.js'
+import { TenantKeys } from './keys.js'
 import { purgeTenant } from './purge.js'
 import { redisScope, redisUnitScope } from './scope.js'
+import { addTenant, knownTenants } from './tenants.js'
 import { Tidying } from './tidy.js'
 import { tokenMaker } from './token.js'
 
@@ -94,7 +95,7 @@ export class RedisBackend implements Backend {
   async #know(client: RedisClient, tenantId: string): Promise<void> {
     if (this.#known.has(tenantId)) return
     this.#open?.tidying.add(tenantId)
-    await client.call((c) => c.sadd(tenantsKey(this.settings.prefix ?? DEFAULT_PREFIX), tenantId))
+    await addTenant(client, this.settings.prefix ?? DEFAULT_PREFIX, tenantId)
     if (this.#known.size >= 100_000) this.#known.clear()
     this.#known.add(tenantId)
   }
@@ -147,7 +148,7 @@ export class RedisBackend implements Backend {
     batchSize(options)
     const { store, client } = this.#opened
     const total = { conversations: 0, messages: 0, sessions: 0, memories: 0, documents: 0, operations: 0 }
-    for (const tenantId of await client.call((c) => c.smembers(tenantsKey(store.prefix)))) {
+    for await (const tenantId of knownTenants(client, store.prefix)) {
       const report = await purgeTenant(this.#context(tenantId), options)
       for (const kind of Object.keys(total) as (keyof typeof total)[]) total[kind] += report[kind]
     }

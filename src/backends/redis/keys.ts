@@ -2,7 +2,7 @@
 const part = (text: string): string => Buffer.from(text).toString('base64url')
 
 /** What a key holds, as its first letter says; `TYPE` of Redis must agree. */
-export type KeyType = 'hash' | 'zset' | 'string' | 'set' | 'stream'
+export type KeyType = 'hash' | 'zset' | 'string' | 'stream'
 
 /** The field of a conversation that says where a message stands; longer than any of its own fields. */
 export const positionField = (messageId: string): string => `i:${messageId}`
