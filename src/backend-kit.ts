@@ -12,10 +12,19 @@ export { checkFlag, checkLimit, checkNames, pageWindow, type Window } from './mo
 export { checkId } from './model/parse.js'
 export { MEMORY_TYPES, MESSAGE_STATUSES, MESSAGE_TYPES, RECORD_KINDS, ROLES, SEARCH_KINDS } from './model/records.js'
 export { exceedsBytes, idProblem, instantProblem, textProblem } from './model/text.js'
+export { changedMessage, changedRecord } from './repository/changed-records.js'
 export { checkFilter, checkList, FILTER_NAMES, searchKinds } from './repository/filter.js'
 export { compareText, isAlive, matches } from './repository/matches.js'
 export { clearBound, END, type MessageWindow, messageCursors, messageWindow } from './repository/message-options.js'
-export { type Making, newConversation, newMemory, newSession, newUser, unknownUser } from './repository/new-records.js'
+export {
+  type Making,
+  newConversation,
+  newMemory,
+  newMessage,
+  newSession,
+  newUser,
+  unknownUser,
+} from './repository/new-records.js'
 export { toPage } from './repository/paging.js'
 export { batchSize } from './repository/purge-options.js'
 export { checkVersion, checkVersionOption, exists, missing } from './repository/refusals.js'

@@ -1,5 +1,5 @@
-import type { CheckedConversation, CheckedMemory, CheckedSession, CheckedUser } from '../model/check.js'
-import type { Conversation, JsonObject, MemoryEntry, Session, User } from '../model/records.js'
+import type { CheckedConversation, CheckedMemory, CheckedMessage, CheckedSession, CheckedUser } from '../model/check.js'
+import type { Conversation, JsonObject, MemoryEntry, Message, Session, User } from '../model/records.js'
 
 /** Where and when a record is made. */
 export interface Making {
@@ -46,6 +46,29 @@ export function newConversation(making: Making, input: CheckedConversation): Con
     messageCount: 0,
     lastPosition: 0,
     expiresAt: input.expiresAt ?? null,
+    createdAt,
+    updatedAt: input.updatedAt ?? createdAt,
+    version: 1,
+  }
+}
+
+/** Its position is given when it is stored. */
+export function newMessage(making: Making, conversationId: string, input: CheckedMessage): Message {
+  const createdAt = input.createdAt ?? new Date(making.clock())
+  return {
+    tenantId: making.tenantId,
+    id: input.id ?? making.newId(),
+    conversationId,
+    position: 0,
+    parentId: input.parentId ?? null,
+    role: input.role,
+    type: input.type ?? 'text',
+    content: input.content ?? '',
+    parts: input.parts ?? null,
+    name: input.name ?? null,
+    toolCallId: input.toolCallId ?? null,
+    status: input.status ?? 'complete',
+    metadata: input.metadata ?? EMPTY,
     createdAt,
     updatedAt: input.updatedAt ?? createdAt,
     version: 1,

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TimeoutError } from '../../errors.js'
 import type { Checks } from '../../model/check.js'
-import type { JsonObject } from '../../model/records.js'
 import type { RedisClient } from './client.js'
 import type { TenantKeys } from './keys.js'
 import type { Life } from './records.js'
@@ -46,7 +45,6 @@ export interface RedisContext extends RedisStore {
   readonly runner: Runner
 }
 
-export const EMPTY: JsonObject = Object.freeze({}) as JsonObject
 export const nowOf = (context: RedisStore): Date => new Date(context.clock())
 
 /** The life of a record that begins now. */

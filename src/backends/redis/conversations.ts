@@ -8,15 +8,15 @@ import type {
 } from '../../contract/repositories.js'
 import type { CheckedConversation } from '../../model/check.js'
 import type { ConversationPatch, NewConversation } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Conversation } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { newConversation } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, exists, missing } from '../../repository/refusals.js'
 import { checkLanguage } from '../../search/languages.js'
-import { EMPTY, newLife, nowOf, type RedisContext } from './context.js'
+import { newLife, nowOf, type RedisContext } from './context.js'
 import { dropConversation } from './conversation-delete.js'
 import { enlist, listedConversation, write } from './listings.js'
 import { datedMember, idOfDated } from './order.js'
@@ -82,8 +82,8 @@ export function redisConversations(context: RedisContext): Plain<ConversationRep
     },
     async update(id: string, patch: ConversationPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
-      const { metadata, expiresAt, ...changes } = checks.conversationPatch(patch)
-      checkLanguage(changes.language)
+      const checked = checks.conversationPatch(patch)
+      checkLanguage(checked.language)
       const version = checkVersionOption(options.version)
       return runner.write(async (tx) => {
         const fields = await tx.lock(keys.conversation(id))
@@ -91,16 +91,10 @@ export function redisConversations(context: RedisContext): Plain<ConversationRep
         if (!stored) throw missing('conversation')
         checkVersion('conversation', stored.version, version)
         const before = lifeOf(fields)
-        const life = expiresAt === undefined ? before : { ...before, own: expiresAt?.getTime() ?? null }
+        const life = checked.expiresAt === undefined ? before : { ...before, own: checked.expiresAt?.getTime() ?? null }
         const end = endOf(life)
-        const conversation = {
-          ...stored,
-          ...changes,
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          expiresAt: end === null ? null : new Date(end),
-          updatedAt: nowOf(context),
-          version: stored.version + 1,
-        } as Conversation
+        const expires = { expiresAt: end === null ? null : new Date(end) }
+        const conversation = { ...changedRecord(stored, checked, nowOf(context)), ...expires }
         writeConversation(tx, context, conversation, life)
         tx.writes.told.push({ type: 'conversation.updated', key: [id], count: 1 })
         return conversation

@@ -11,16 +11,16 @@ import type {
 import { ConflictError, UnsupportedError, ValidationError } from '../../errors.js'
 import type { CheckedMemory } from '../../model/check.js'
 import type { MemoryPatch, NewMemory } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkLimit, checkNames, pageWindow, type Window } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { MemoryEntry } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { checkFilter, FILTER_NAMES } from '../../repository/filter.js'
 import { matches } from '../../repository/matches.js'
 import { newMemory } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, missing } from '../../repository/refusals.js'
-import { EMPTY, newLife, nowOf, type RedisContext } from './context.js'
+import { newLife, nowOf, type RedisContext } from './context.js'
 import { dropNamed } from './conversation-delete.js'
 import { enlist, link, listedMemory, unlink, unlist, write } from './listings.js'
 import { named } from './named.js'
@@ -119,7 +119,7 @@ export function redisMemories(context: RedisContext): Plain<MemoryRepository> {
     },
     async update(id: string, patch: MemoryPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
-      const { metadata, expiresAt, ...changes } = checks.memoryPatch(patch)
+      const checked = checks.memoryPatch(patch)
       const version = checkVersionOption(options.version)
       return runner.write(async (tx) => {
         const fields = await tx.lock(keys.memory(id))
@@ -127,14 +127,8 @@ export function redisMemories(context: RedisContext): Plain<MemoryRepository> {
         if (!stored) throw missing('memory')
         checkVersion('memory', stored.version, version)
         const before = lifeOf(fields)
-        const life = expiresAt === undefined ? before : { ...before, own: expiresAt?.getTime() ?? null }
-        const merged = {
-          ...stored,
-          ...changes,
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          updatedAt: nowOf(context),
-          version: stored.version + 1,
-        } as MemoryEntry
+        const life = checked.expiresAt === undefined ? before : { ...before, own: checked.expiresAt?.getTime() ?? null }
+        const merged = changedRecord(stored, checked, nowOf(context))
         if (merged.importance !== stored.importance) unlist(tx, keys, listedMemory(stored))
         if (merged.conversationId !== stored.conversationId) {
           unlink(tx, keys, stored.conversationId, listedMemory(stored))

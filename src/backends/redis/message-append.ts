@@ -2,8 +2,9 @@ import type { AppendOptions } from '../../contract/repositories.js'
 import { ConflictError, StorageError, TimeoutError, UnsupportedError, ValidationError } from '../../errors.js'
 import type { CheckedMessage } from '../../model/check.js'
 import type { Message } from '../../model/records.js'
+import { newMessage } from '../../repository/new-records.js'
 import { missing } from '../../repository/refusals.js'
-import { EMPTY, nowOf, pause, type RedisContext, slid } from './context.js'
+import { nowOf, pause, type RedisContext, slid } from './context.js'
 import { aliveConversation, insertConversation, writeConversation } from './conversations.js'
 import { positionField } from './keys.js'
 import { dueMember, listedConversation, listingKeys } from './listings.js'
@@ -16,29 +17,12 @@ export type Draft = { -readonly [K in keyof Message]: Message[K] }
 
 /** Everything that can be made before the write's turn comes. */
 export function drafts(context: RedisContext, conversationId: string, messages: readonly CheckedMessage[]): Draft[] {
-  const at = nowOf(context)
+  const at = context.clock()
+  const making = { tenantId: context.tenantId, newId: context.newId, clock: () => at }
   return messages.map((message) => {
     if (message.vector !== undefined)
       throw new UnsupportedError('vectorSearch', 'Redis keeps no vectors: add Qdrant, ChromaDB, or an SQL backend')
-    const createdAt = message.createdAt ?? at
-    return {
-      tenantId: context.tenantId,
-      id: message.id ?? context.newId(),
-      conversationId,
-      position: 0,
-      parentId: message.parentId ?? null,
-      role: message.role,
-      type: message.type ?? 'text',
-      content: message.content ?? '',
-      parts: message.parts ?? null,
-      name: message.name ?? null,
-      toolCallId: message.toolCallId ?? null,
-      status: message.status ?? 'complete',
-      metadata: message.metadata ?? EMPTY,
-      createdAt,
-      updatedAt: message.updatedAt ?? createdAt,
-      version: 1,
-    }
+    return newMessage(making, conversationId, message)
   })
 }
 

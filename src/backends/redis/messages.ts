@@ -8,17 +8,16 @@ import type {
   ReadOptions,
   UpdateOptions,
 } from '../../contract/repositories.js'
-import { ValidationError } from '../../errors.js'
 import type { MessagePatch, NewMessage } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Message } from '../../model/records.js'
+import { changedMessage } from '../../repository/changed-records.js'
 import { clearBound, messageCursors, messageWindow } from '../../repository/message-options.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, missing } from '../../repository/refusals.js'
 import { branch, branchOptions } from './branch.js'
-import { EMPTY, nowOf, type RedisContext } from './context.js'
+import { nowOf, type RedisContext } from './context.js'
 import { aliveConversation } from './conversations.js'
 import { append, drafts } from './message-append.js'
 import { clear, deleteMessage, findMessage, replaceMessage } from './message-edit.js'
@@ -102,23 +101,14 @@ export function redisMessages(context: RedisContext): Plain<MessageRepository> {
     async update(conversationId: string, id: string, patch: MessagePatch, options: UpdateOptions = {}) {
       checkId(conversationId, 'conversationId')
       checkId(id, 'id')
-      const { metadata, ...changes } = checks.messagePatch(patch)
+      const checked = checks.messagePatch(patch)
       const version = checkVersionOption(options.version)
       return runner.write(async (tx) => {
         const conversation = aliveConversation(context, await tx.lock(keys.conversation(conversationId)))
         const found = conversation && (await findMessage(tx, context, conversationId, id))
         if (!found) throw missing('message')
-        const { message } = found
-        checkVersion('message', message.version, version)
-        const merged = {
-          ...message,
-          ...changes,
-          metadata: mergeJson(message.metadata, metadata ?? EMPTY),
-          updatedAt: nowOf(context),
-          version: message.version + 1,
-        } as Message
-        if (merged.content.trim() === '' && !merged.parts?.length)
-          throw new ValidationError('content', 'must not be blank where there are no parts')
+        checkVersion('message', found.message.version, version)
+        const merged = changedMessage(found.message, checked, nowOf(context))
         replaceMessage(tx, context, found, merged, conversation)
         tx.writes.told.push({ type: 'message.updated', key: [conversationId, id], count: 1 })
         return merged

@@ -1,3 +1,5 @@
+import { compareText } from '../../repository/matches.js'
+
 /**
  * Listings are sorted sets whose scores are all 0, so that Redis keeps them in the order of their members' bytes. A
  * member begins with its sort key in a fixed width and ends with the id.
@@ -35,9 +37,6 @@ export const beyond = (member: string): string => `(${member}`
 /** Behind everything that begins with this: nothing in UTF-8 comes behind this character. */
 export const behind = (prefix: string): string => `(${prefix}\u{10ffff}`
 
-/** By the bytes of UTF-8, as Redis compares members. */
-export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
-
 /** Whether a member lies between two bounds, as Redis would say. */
 export function within(member: string, min: string, max: string): boolean {
   return above(member, min) && below(member, max)
@@ -45,12 +44,12 @@ export function within(member: string, min: string, max: string): boolean {
 
 function above(member: string, min: string): boolean {
   if (min === FIRST) return true
-  const order = byBytes(member, min.slice(1))
+  const order = compareText(member, min.slice(1))
   return min.startsWith('[') ? order >= 0 : order > 0
 }
 
 function below(member: string, max: string): boolean {
   if (max === LAST) return true
-  const order = byBytes(member, max.slice(1))
+  const order = compareText(member, max.slice(1))
   return max.startsWith('[') ? order <= 0 : order < 0
 }

@@ -1,4 +1,5 @@
-import { byBytes, within } from './order.js'
+import { compareText } from '../../repository/matches.js'
+import { within } from './order.js'
 
 /** A hash as it will be: fields over those that are stored, unless all of those go. */
 interface HashChange {
@@ -136,7 +137,7 @@ export class SeenSet {
     if (this.#members.size === 0) return this.#gone ? [] : [...stored]
     const seen = this.#gone ? [] : stored.filter((member) => !this.#members.has(member))
     for (const [member, there] of this.#members) if (there && within(member, range.min, range.max)) seen.push(member)
-    seen.sort(range.reverse ? (a, b) => byBytes(b, a) : byBytes)
+    seen.sort(range.reverse ? (a, b) => compareText(b, a) : compareText)
     return seen.slice(0, range.limit)
   }
 }

@@ -2,14 +2,14 @@ import type { Plain } from '../../contract/backend.js'
 import { cursors } from '../../contract/cursor.js'
 import type { ReadOptions, SessionListOptions, SessionRepository, UpdateOptions } from '../../contract/repositories.js'
 import type { NewSession, SessionPatch } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Session } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { newSession } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, exists, missing } from '../../repository/refusals.js'
-import { EMPTY, newLife, nowOf, type RedisContext, slid } from './context.js'
+import { newLife, nowOf, type RedisContext, slid } from './context.js'
 import { dropNamed } from './conversation-delete.js'
 import { enlist, link, listedSession, unlink, write } from './listings.js'
 import { named } from './named.js'
@@ -89,19 +89,11 @@ export function redisSessions(context: RedisContext): Plain<SessionRepository> {
     },
     async update(id: string, patch: SessionPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
-      const { state, metadata, expiresAt, ...fields } = checks.sessionPatch(patch)
+      const checked = checks.sessionPatch(patch)
       const version = checkVersionOption(options.version)
-      return change(id, 'session.updated', expiresAt, (stored, at) => {
+      return change(id, 'session.updated', checked.expiresAt, (stored, at) => {
         checkVersion('session', stored.version, version)
-        return {
-          ...stored,
-          ...fields,
-          state: mergeJson(stored.state, state ?? EMPTY),
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          lastActivityAt: at,
-          updatedAt: at,
-          version: stored.version + 1,
-        } as Session
+        return { ...changedRecord(stored, checked, at), lastActivityAt: at }
       })
     },
     async touch(id: string) {

@@ -3,14 +3,14 @@ import { cursors } from '../../contract/cursor.js'
 import type { PageOptions } from '../../contract/page.js'
 import type { UpdateOptions, UserRepository } from '../../contract/repositories.js'
 import type { NewUser, UserPatch } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { User } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { newUser, unknownUser } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, exists, missing } from '../../repository/refusals.js'
-import { EMPTY, nowOf, type RedisContext } from './context.js'
+import { nowOf, type RedisContext } from './context.js'
 import { write } from './listings.js'
 import { beyond, FIRST, LAST } from './order.js'
 import { encodeRecord, readUser } from './records.js'
@@ -51,21 +51,13 @@ export function redisUsers(context: RedisContext): Plain<UserRepository> {
     },
     async update(id: string, patch: UserPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
-      const { preferences, profile, metadata, ...fields } = checks.userPatch(patch)
+      const checked = checks.userPatch(patch)
       const version = checkVersionOption(options.version)
       return runner.write(async (tx) => {
         const stored = readUser(await tx.lock(keys.user(id)), tenantId)
         if (!stored) throw missing('user')
         checkVersion('user', stored.version, version)
-        const user = {
-          ...stored,
-          ...fields,
-          preferences: mergeJson(stored.preferences, preferences ?? EMPTY),
-          profile: mergeJson(stored.profile, profile ?? EMPTY),
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          updatedAt: nowOf(context),
-          version: stored.version + 1,
-        } as User
+        const user = changedRecord(stored, checked, nowOf(context))
         write(tx, keys.user(id), { d: encodeRecord('user', user) }, null)
         tx.writes.told.push({ type: 'user.updated', key: [id], count: 1 })
         return user

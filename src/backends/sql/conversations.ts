@@ -9,26 +9,16 @@ import type {
 } from '../../contract/repositories.js'
 import type { CheckedConversation } from '../../model/check.js'
 import type { ConversationPatch, NewConversation } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Conversation } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { newConversation } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkLanguage } from '../../search/languages.js'
 import { useLanguage } from './analyzer.js'
 import { conversationColumns } from './columns.js'
-import {
-  alive,
-  checkVersion,
-  checkVersionOption,
-  EMPTY,
-  exists,
-  missing,
-  now,
-  type SqlContext,
-  tenantIs,
-} from './context.js'
+import { alive, checkVersion, checkVersionOption, exists, missing, now, type SqlContext, tenantIs } from './context.js'
 import { deleteConversations } from './delete.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { analyseMessages } from './message-analysis.js'
@@ -139,21 +129,15 @@ export function sqlConversations(context: SqlContext): Plain<ConversationReposit
     },
     async update(id: string, patch: ConversationPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
-      const { metadata, ...fields } = checks.conversationPatch(patch)
-      checkLanguage(fields.language)
+      const checked = checks.conversationPatch(patch)
+      checkLanguage(checked.language)
       const version = checkVersionOption(options.version)
       return runner.write(async (session) => {
         const { lock, update } = statements(engine)
         const [stored] = await session.all(lock, { tenantId, id, now: now(context) })
         if (!stored) throw missing('conversation')
         checkVersion('conversation', stored.version, version)
-        const conversation = {
-          ...stored,
-          ...fields,
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          updatedAt: now(context),
-          version: stored.version + 1,
-        } as Conversation
+        const conversation = changedRecord(stored, checked, now(context))
         await session.run(update, { ...conversation })
         if (conversation.language !== stored.language) await analyseMessages(context, session, conversation)
         return conversation

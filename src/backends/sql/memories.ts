@@ -12,16 +12,16 @@ import type {
 import { ValidationError } from '../../errors.js'
 import type { CheckedMemory } from '../../model/check.js'
 import type { MemoryPatch, NewMemory } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkLimit, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { MemoryEntry } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { checkFilter, FILTER_NAMES } from '../../repository/filter.js'
 import { newMemory } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { memoryText } from '../../search/fields.js'
 import { memoryColumns } from './columns.js'
-import { alive, checkVersion, checkVersionOption, EMPTY, missing, now, type SqlContext, tenantIs } from './context.js'
+import { alive, checkVersion, checkVersionOption, missing, now, type SqlContext, tenantIs } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { type FilterSql, filterSql } from './filters.js'
 import { searchMemories } from './search.js'
@@ -173,19 +173,13 @@ export function sqlMemories(context: SqlContext): Plain<MemoryRepository> {
     },
     async update(id: string, patch: MemoryPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
-      const { metadata, ...fields } = checks.memoryPatch(patch)
+      const changes = checks.memoryPatch(patch)
       const version = checkVersionOption(options.version)
       return runner.write(async (session) => {
         const [stored] = await session.all(s.lock, { tenantId, id, now: now(context) })
         if (!stored) throw missing('memory')
         checkVersion('memory', stored.version, version)
-        const merged = {
-          ...stored,
-          ...fields,
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          updatedAt: now(context),
-          version: stored.version + 1,
-        } as MemoryEntry
+        const merged = changedRecord(stored, changes, now(context))
         await session.run(s.update, { ...merged, searchText: memoryText(context.analyzer, tenantId, merged) })
         return merged
       })

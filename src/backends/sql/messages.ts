@@ -7,17 +7,17 @@ import type {
   ReadOptions,
   UpdateOptions,
 } from '../../contract/repositories.js'
-import { ValidationError } from '../../errors.js'
 import type { MessagePatch, NewMessage } from '../../model/inputs.js'
 import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Message } from '../../model/records.js'
+import { changedMessage } from '../../repository/changed-records.js'
 import { clearBound, END, messageCursors, messageWindow } from '../../repository/message-options.js'
 import { toPage } from '../../repository/paging.js'
 import { messageText } from '../../search/fields.js'
 import { useLanguage } from './analyzer.js'
-import { checkVersion, checkVersionOption, EMPTY, missing, now, type SqlContext } from './context.js'
+import { checkVersion, checkVersionOption, missing, now, type SqlContext } from './context.js'
 import { insertConversation } from './conversations.js'
 import { append, drafts, toMessage, upsertMessages } from './message-append.js'
 import { messageStatements } from './message-statements.js'
@@ -68,7 +68,7 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
     async update(conversationId: string, id: string, patch: MessagePatch, options: UpdateOptions = {}) {
       checkId(conversationId, 'conversationId')
       checkId(id, 'id')
-      const { metadata, ...fields } = checks.messagePatch(patch)
+      const checked = checks.messagePatch(patch)
       const version = checkVersionOption(options.version)
       return runner.write(async (session) => {
         // The conversation first, as every other verb does: two that wait for each other would fail.
@@ -76,15 +76,7 @@ export function sqlMessages(context: SqlContext): Plain<MessageRepository> {
         const [stored] = await session.all(s.lock, { tenantId, conversationId, id, now: now(context) })
         if (!stored) throw missing('message')
         checkVersion('message', stored.version, version)
-        const merged = {
-          ...stored,
-          ...fields,
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          updatedAt: now(context),
-          version: stored.version + 1,
-        } as Message
-        if (merged.content.trim() === '' && !merged.parts?.length)
-          throw new ValidationError('content', 'must not be blank where there are no parts')
+        const merged = changedMessage(stored, checked, now(context))
         const analyzer = await useLanguage(context, session, conversation?.language ?? null)
         await session.run(s.update, { ...merged, searchText: messageText(analyzer, tenantId, merged) })
         return merged

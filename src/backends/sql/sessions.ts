@@ -3,24 +3,14 @@ import type { Plain } from '../../contract/backend.js'
 import { cursors } from '../../contract/cursor.js'
 import type { ReadOptions, SessionListOptions, SessionRepository, UpdateOptions } from '../../contract/repositories.js'
 import type { NewSession, SessionPatch } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkFlag, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Session } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { newSession } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { sessionColumns } from './columns.js'
-import {
-  alive,
-  checkVersion,
-  checkVersionOption,
-  EMPTY,
-  exists,
-  missing,
-  now,
-  type SqlContext,
-  tenantIs,
-} from './context.js'
+import { alive, checkVersion, checkVersionOption, exists, missing, now, type SqlContext, tenantIs } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { bind, list, value } from './statement.js'
 import { ensureUser } from './users.js'
@@ -122,19 +112,11 @@ export function sqlSessions(context: SqlContext): Plain<SessionRepository> {
     },
     async update(id: string, patch: SessionPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
-      const { state, metadata, ...fields } = checks.sessionPatch(patch)
+      const checked = checks.sessionPatch(patch)
       const version = checkVersionOption(options.version)
       return change(id, (stored, at) => {
         checkVersion('session', stored.version, version)
-        return {
-          ...stored,
-          ...fields,
-          state: mergeJson(stored.state, state ?? EMPTY),
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          lastActivityAt: at,
-          updatedAt: at,
-          version: stored.version + 1,
-        } as Session
+        return { ...changedRecord(stored, checked, at), lastActivityAt: at }
       })
     },
     async touch(id: string) {

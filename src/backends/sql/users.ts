@@ -4,14 +4,14 @@ import { cursors } from '../../contract/cursor.js'
 import type { Page, PageOptions } from '../../contract/page.js'
 import type { UpdateOptions, UserRepository } from '../../contract/repositories.js'
 import type { NewUser, UserPatch } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
 import { checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { User } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { newUser, unknownUser } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { userColumns } from './columns.js'
-import { checkVersion, checkVersionOption, EMPTY, exists, missing, now, type SqlContext, tenantIs } from './context.js'
+import { checkVersion, checkVersionOption, exists, missing, now, type SqlContext, tenantIs } from './context.js'
 import { deleteUser } from './delete.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { list, value } from './statement.js'
@@ -82,22 +82,14 @@ export function sqlUsers(context: SqlContext): Plain<UserRepository> {
     },
     async update(id: string, patch: UserPatch, options: UpdateOptions = {}) {
       checkId(id, 'id')
-      const { preferences, profile, metadata, ...fields } = checks.userPatch(patch)
+      const checked = checks.userPatch(patch)
       const version = checkVersionOption(options.version)
       return runner.write(async (session) => {
         const { lock, update } = statements(engine)
         const [stored] = await session.all(lock, { tenantId, id })
         if (!stored) throw missing('user')
         checkVersion('user', stored.version, version)
-        const user: User = {
-          ...stored,
-          ...fields,
-          preferences: mergeJson(stored.preferences, preferences ?? EMPTY),
-          profile: mergeJson(stored.profile, profile ?? EMPTY),
-          metadata: mergeJson(stored.metadata, metadata ?? EMPTY),
-          updatedAt: now(context),
-          version: stored.version + 1,
-        } as User
+        const user = changedRecord(stored, checked, now(context))
         await session.run(update, { ...user })
         return user
       })

@@ -1,31 +1,11 @@
-import { type CheckedMessage, exists, missing } from '../../../src/backend-kit.js'
+import { type CheckedMessage, exists, missing, newMessage } from '../../../src/backend-kit.js'
 import { type Conversation, type Message, ValidationError } from '../../../src/index.js'
 import type { Context } from './context.js'
 import { findConversation, insertConversation } from './conversations.js'
 import { messageKey, type Tables } from './tables.js'
 
 export function drafts(context: Context, conversationId: string, inputs: readonly CheckedMessage[]): Message[] {
-  return inputs.map((input) => {
-    const createdAt = input.createdAt ?? context.now()
-    return {
-      tenantId: context.tenantId,
-      id: input.id ?? context.newId(),
-      conversationId,
-      position: 0,
-      parentId: input.parentId ?? null,
-      role: input.role,
-      type: input.type ?? 'text',
-      content: input.content ?? '',
-      parts: input.parts ?? null,
-      name: input.name ?? null,
-      toolCallId: input.toolCallId ?? null,
-      status: input.status ?? 'complete',
-      metadata: input.metadata ?? {},
-      createdAt,
-      updatedAt: input.updatedAt ?? createdAt,
-      version: 1,
-    }
-  })
+  return inputs.map((input) => newMessage(context, conversationId, input))
 }
 
 /** The conversation to write into, made if it is absent and somebody is named whose it will be. */

@@ -1,5 +1,6 @@
 import {
   type CheckedConversation,
+  changedRecord,
   checkFlag,
   checkId,
   checkLanguage,
@@ -10,8 +11,8 @@ import {
   cursors,
   exists,
   isAlive,
-  mergeJson,
   missing,
+  newConversation,
   type Plain,
   pageWindow,
 } from '../../../src/backend-kit.js'
@@ -28,23 +29,7 @@ export function findConversation(context: Context, tables: Tables, id: string, i
 
 /** Inserts a conversation and, if absent, its user. One that has expired under the same id gives way. */
 export function insertConversation(context: Context, tables: Tables, input: CheckedConversation): Conversation {
-  const createdAt = input.createdAt ?? context.now()
-  const conversation: Conversation = {
-    tenantId: context.tenantId,
-    id: input.id ?? context.newId(),
-    userId: input.userId,
-    title: input.title ?? null,
-    summary: input.summary ?? null,
-    tags: input.tags ?? [],
-    metadata: input.metadata ?? {},
-    language: input.language ?? null,
-    messageCount: 0,
-    lastPosition: 0,
-    expiresAt: input.expiresAt ?? null,
-    createdAt,
-    updatedAt: input.updatedAt ?? createdAt,
-    version: 1,
-  }
+  const conversation = newConversation(context, input)
   const { id } = conversation
   if (findConversation(context, tables, id)) throw exists('conversation')
   if (tables.conversations.get(id)) deleteConversation(context, tables, id)
@@ -73,20 +58,14 @@ export function conversations(context: Context): Plain<ConversationRepository> {
     },
     async update(id, patch, options = {}) {
       checkId(id, 'id')
-      const { metadata = {}, ...fields } = checks.conversationPatch(patch)
-      checkLanguage(fields.language)
+      const checked = checks.conversationPatch(patch)
+      checkLanguage(checked.language)
       const version = checkVersionOption(options.version)
       return context.write((tables) => {
         const stored = findConversation(context, tables, id)
         if (!stored) throw missing('conversation')
         checkVersion('conversation', stored.version, version)
-        const conversation = {
-          ...stored,
-          ...fields,
-          metadata: mergeJson(stored.metadata, metadata),
-          updatedAt: context.now(),
-          version: stored.version + 1,
-        } as Conversation
+        const conversation = changedRecord(stored, checked, context.now())
         tables.conversations.set(id, conversation)
         return conversation
       })

@@ -1,5 +1,5 @@
 import {
-  type CheckedMemory,
+  changedRecord,
   checkFilter,
   checkFlag,
   checkId,
@@ -13,8 +13,8 @@ import {
   FILTER_NAMES,
   isAlive,
   matches,
-  mergeJson,
   missing,
+  newMemory,
   type Plain,
   pageWindow,
 } from '../../../src/backend-kit.js'
@@ -31,31 +31,6 @@ import { ensureUser } from './users.js'
 
 const FILTERS = FILTER_NAMES.filter((name) => name !== 'namespace' && name !== 'roles')
 type Key = [importance: number, createdAt: number, id: string]
-
-function draft(context: Context, input: CheckedMemory): MemoryEntry {
-  const createdAt = input.createdAt ?? context.now()
-  return {
-    tenantId: context.tenantId,
-    id: input.id ?? context.newId(),
-    userId: input.userId,
-    conversationId: input.conversationId ?? null,
-    type: input.type ?? 'long_term',
-    content: input.content,
-    source: input.source ?? null,
-    category: input.category ?? null,
-    tags: input.tags ?? [],
-    confidence: input.confidence ?? 1,
-    importance: input.importance ?? 0.5,
-    accessCount: input.accessCount ?? 0,
-    relatedIds: input.relatedIds ?? [],
-    metadata: input.metadata ?? {},
-    lastAccessedAt: input.lastAccessedAt ?? null,
-    expiresAt: input.expiresAt ?? null,
-    createdAt,
-    updatedAt: input.updatedAt ?? createdAt,
-    version: 1,
-  }
-}
 
 function find(context: Context, tables: Tables, id: string, expired = false): MemoryEntry | null {
   const found = tables.memories.get(id)
@@ -110,13 +85,13 @@ export function memories(context: Context): Plain<MemoryRepository> {
     async add(input) {
       const checked = checks.newMemory(input)
       refuseVectors([checked])
-      const made = draft(context, checked)
+      const made = newMemory(context, checked)
       return context.write((tables) => insert(context, tables, [made])[0] as MemoryEntry)
     },
     async addMany(inputs) {
       const checked = checks.newMemories(inputs)
       refuseVectors(checked)
-      const made = checked.map((input) => draft(context, input))
+      const made = checked.map((input) => newMemory(context, input))
       return context.write((tables) => [...insert(context, tables, made)])
     },
     async get(id, options = {}) {
@@ -127,14 +102,13 @@ export function memories(context: Context): Plain<MemoryRepository> {
     },
     async update(id, patch, options = {}) {
       checkId(id, 'id')
-      const { metadata = {}, ...fields } = checks.memoryPatch(patch)
+      const checked = checks.memoryPatch(patch)
       const version = checkVersionOption(options.version)
       return context.write((tables) => {
         const stored = find(context, tables, id)
         if (!stored) throw missing('memory')
         checkVersion('memory', stored.version, version)
-        const merged = { metadata: mergeJson(stored.metadata, metadata), updatedAt: context.now() }
-        const changed = { ...stored, ...fields, ...merged, version: stored.version + 1 } as MemoryEntry
+        const changed = changedRecord(stored, checked, context.now())
         tables.memories.set(id, changed)
         return changed
       })

@@ -1,24 +1,17 @@
 import {
+  changedMessage,
   checkFlag,
   checkId,
   checkNames,
   checkVersion,
   checkVersionOption,
   clearBound,
-  mergeJson,
   messageCursors,
   messageWindow,
   missing,
   type Plain,
 } from '../../../src/backend-kit.js'
-import {
-  type AppendOptions,
-  type Conversation,
-  type Message,
-  type MessageRepository,
-  type NewMessage,
-  ValidationError,
-} from '../../../src/index.js'
+import type { AppendOptions, Conversation, Message, MessageRepository, NewMessage } from '../../../src/index.js'
 import { append, drafts, upsert } from './append.js'
 import { branch } from './branch.js'
 import { type Context, pageOf, refuseVectors } from './context.js'
@@ -143,17 +136,14 @@ export function messages(context: Context): Plain<MessageRepository> {
     async update(conversationId, id, patch, options = {}) {
       checkId(conversationId, 'conversationId')
       checkId(id, 'id')
-      const { metadata = {}, ...fields } = context.checks.messagePatch(patch)
+      const checked = context.checks.messagePatch(patch)
       const version = checkVersionOption(options.version)
       return context.write((tables) => {
         const key = messageKey(conversationId, id)
         const stored = findConversation(context, tables, conversationId) ? tables.messages.get(key) : null
         if (!stored) throw missing('message')
         checkVersion('message', stored.version, version)
-        const merged = { metadata: mergeJson(stored.metadata, metadata), updatedAt: context.now() }
-        const changed = { ...stored, ...fields, ...merged, version: stored.version + 1 } as Message
-        if (changed.content.trim() === '' && !changed.parts?.length)
-          throw new ValidationError('content', 'must not be blank where there are no parts')
+        const changed = changedMessage(stored, checked, context.now())
         tables.messages.set(key, changed)
         return changed
       })

@@ -1,4 +1,5 @@
 import {
+  changedRecord,
   checkFlag,
   checkId,
   checkNames,
@@ -7,12 +8,12 @@ import {
   cursors,
   exists,
   isAlive,
-  mergeJson,
   missing,
+  newSession,
   type Plain,
   pageWindow,
 } from '../../../src/backend-kit.js'
-import type { NewSession, Session, SessionRepository } from '../../../src/index.js'
+import type { Session, SessionRepository } from '../../../src/index.js'
 import { type Context, pageOf } from './context.js'
 import { newestFirst } from './conversations.js'
 import type { Tables } from './tables.js'
@@ -20,28 +21,6 @@ import { ensureUser } from './users.js'
 
 const isActive = (session: Session, now: number): boolean => session.endedAt === null && isAlive(session, now)
 const keyOf = (row: Session): [number, string] => [row.startedAt.getTime(), row.id]
-
-function draft(context: Context, input: NewSession): Session {
-  const checked = context.checks.newSession(input)
-  const at = context.now()
-  const startedAt = checked.startedAt ?? at
-  const createdAt = checked.createdAt ?? at
-  return {
-    tenantId: context.tenantId,
-    id: checked.id ?? context.newId(),
-    userId: checked.userId,
-    conversationId: checked.conversationId ?? null,
-    state: checked.state ?? {},
-    metadata: checked.metadata ?? {},
-    startedAt,
-    lastActivityAt: startedAt,
-    endedAt: null,
-    expiresAt: checked.expiresAt ?? null,
-    createdAt,
-    updatedAt: checked.updatedAt ?? createdAt,
-    version: 1,
-  }
-}
 
 export function sessions(context: Context): Plain<SessionRepository> {
   const { tenantId } = context
@@ -61,7 +40,7 @@ export function sessions(context: Context): Plain<SessionRepository> {
   }
   return {
     async create(input) {
-      const made = draft(context, input)
+      const made = newSession(context, context.checks.newSession(input))
       return context.write((tables) => {
         if (find(tables, made.id)) throw exists('session')
         ensureUser(context, tables, made.userId)
@@ -77,12 +56,11 @@ export function sessions(context: Context): Plain<SessionRepository> {
     },
     async update(id, patch, options = {}) {
       checkId(id, 'id')
-      const { state = {}, metadata = {}, ...fields } = context.checks.sessionPatch(patch)
+      const checked = context.checks.sessionPatch(patch)
       const version = checkVersionOption(options.version)
       return change(id, (stored, at) => {
         checkVersion('session', stored.version, version)
-        const merged = { state: mergeJson(stored.state, state), metadata: mergeJson(stored.metadata, metadata) }
-        return { ...fields, ...merged, lastActivityAt: at, updatedAt: at, version: stored.version + 1 }
+        return { ...changedRecord(stored, checked, at), lastActivityAt: at }
       })
     },
     touch: async (id) => change(id, (_stored, lastActivityAt) => ({ lastActivityAt })),

@@ -1,4 +1,5 @@
 import {
+  changedRecord,
   checkId,
   checkNames,
   checkVersion,
@@ -6,32 +7,20 @@ import {
   compareText,
   cursors,
   exists,
-  mergeJson,
   missing,
+  newUser,
   type Plain,
   pageWindow,
+  unknownUser,
 } from '../../../src/backend-kit.js'
 import type { User, UserRepository } from '../../../src/index.js'
 import { type Context, pageOf } from './context.js'
 import { deleteUser } from './delete.js'
 import type { Tables } from './tables.js'
 
-const fresh = (context: Context, id: string): User => ({
-  tenantId: context.tenantId,
-  id,
-  name: null,
-  preferences: {},
-  profile: {},
-  metadata: {},
-  lastActiveAt: null,
-  createdAt: context.now(),
-  updatedAt: context.now(),
-  version: 1,
-})
-
 /** Makes the user if absent: nobody has to create rows by hand. */
 export function ensureUser(context: Context, tables: Tables, id: string): void {
-  if (!tables.users.get(id)) tables.users.set(id, fresh(context, id))
+  if (!tables.users.get(id)) tables.users.set(id, unknownUser(context, id))
 }
 
 export function users(context: Context): Plain<UserRepository> {
@@ -43,10 +32,7 @@ export function users(context: Context): Plain<UserRepository> {
   }
   return {
     async create(input) {
-      const checked = checks.newUser(input)
-      const made = fresh(context, checked.id ?? context.newId())
-      const updatedAt = checked.updatedAt ?? checked.createdAt ?? made.updatedAt
-      const user = { ...made, ...checked, id: made.id, updatedAt } as User
+      const user = newUser(context, checks.newUser(input))
       return context.write((tables) => {
         if (tables.users.get(user.id)) throw exists('user')
         tables.users.set(user.id, user)
@@ -59,21 +45,13 @@ export function users(context: Context): Plain<UserRepository> {
     },
     async update(id, patch, options = {}) {
       checkId(id, 'id')
-      const { preferences = {}, profile = {}, metadata = {}, ...fields } = checks.userPatch(patch)
+      const checked = checks.userPatch(patch)
       const version = checkVersionOption(options.version)
       return context.write((tables) => {
         const stored = tables.users.get(id)
         if (!stored) throw missing('user')
         checkVersion('user', stored.version, version)
-        const user = {
-          ...stored,
-          ...fields,
-          preferences: mergeJson(stored.preferences, preferences),
-          profile: mergeJson(stored.profile, profile),
-          metadata: mergeJson(stored.metadata, metadata),
-          updatedAt: context.now(),
-          version: stored.version + 1,
-        } as User
+        const user = changedRecord(stored, checked, context.now())
         tables.users.set(id, user)
         return user
       })
