@@ -8,7 +8,7 @@ import type { Script } from './scripts.js'
 
 const PASSING_PAUSE = 20
 
-export interface ClientSettings {
+interface ClientSettings {
   /** Milliseconds for one call with its retries. */
   readonly callTimeout: number
   /** Number of the database. */

@@ -29,7 +29,7 @@ class Arguments {
   }
 }
 
-export type CheckName = 'type' | 'revision' | 'children' | 'exists' | 'free' | 'mine' | 'journal'
+type CheckName = 'type' | 'revision' | 'children' | 'exists' | 'free' | 'mine' | 'journal'
 
 export interface Check {
   readonly name: CheckName
@@ -37,7 +37,7 @@ export interface Check {
   readonly expected: string
 }
 
-export interface CommitMeans {
+interface CommitMeans {
   readonly commitKey: string
   readonly token: string
   /** Milliseconds that the commit is remembered for. */

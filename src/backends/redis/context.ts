@@ -30,7 +30,7 @@ export interface RedisStore {
 }
 
 /** How repositories read and write: on the store, or inside a unit. */
-export interface Runner {
+interface Runner {
   read<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   /** May run the work again: it must not change anything but the transaction. */
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>

@@ -16,7 +16,7 @@ import type { Transaction } from './transaction.js'
 const STATES: readonly EntryState[] = ['waiting', 'done', 'parked', 'kept']
 
 /** As it is compared by scripts. */
-export const stateText = ({ epoch, phase }: JournalState): string => `${epoch} ${phase}`
+const stateText = ({ epoch, phase }: JournalState): string => `${epoch} ${phase}`
 
 type Kept = Omit<StoredEntry, 'createdAt' | 'seq'> & { readonly createdAt: number }
 

@@ -32,7 +32,7 @@ const noParent = (i: number): ValidationError =>
   new ValidationError(`messages[${i}].parentId`, 'names no message of this conversation')
 
 /** An id may stand once in a batch. */
-export function checkTwice(batch: readonly Draft[]): void {
+function checkTwice(batch: readonly Draft[]): void {
   if (batch.length < 2) return
   const seen = new Set<string>()
   batch.forEach(({ id }, i) => {
@@ -152,7 +152,7 @@ async function isStored(context: RedisContext, conversationId: string, batch: Dr
 }
 
 /** Appends what the door has let in, as a part of a transaction. */
-export async function appendMessages(
+async function appendMessages(
   tx: Transaction,
   context: RedisContext,
   conversationId: string,

@@ -8,7 +8,7 @@ import { lifeOf, messageMember, readMessage } from './records.js'
 import { batches } from './scan.js'
 import type { Transaction } from './transaction.js'
 
-export interface Found {
+interface Found {
   readonly message: Message
   /** As the listing holds it. */
   readonly member: string
@@ -29,7 +29,7 @@ export async function findMessage(
 }
 
 /** Writes the conversation as it stands: whoever changes it meanwhile notices. */
-export async function touchConversation(
+async function touchConversation(
   tx: Transaction,
   context: RedisContext,
   conversation: Conversation,
@@ -91,7 +91,7 @@ export async function deleteMessage(
   tx.writes.told.push({ type: 'message.deleted', key: [conversationId, id], count: 1 })
 }
 
-export interface ClearBound {
+interface ClearBound {
   readonly beforePosition: number
   readonly beforeInstant: Date
   readonly keepSystem: boolean

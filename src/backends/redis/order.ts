@@ -8,11 +8,11 @@ import { compareText } from '../../repository/matches.js'
 /** Makes every instant of the years 1 to 9999 a number that is not negative. */
 const BEFORE_1970 = 62_135_596_800_000
 
-export const INSTANT_WIDTH = 15
+const INSTANT_WIDTH = 15
 export const POSITION_WIDTH = 16
 const FRACTION_WIDTH = 16
 
-export const instantKey = (at: Date): string => String(at.getTime() + BEFORE_1970).padStart(INSTANT_WIDTH, '0')
+const instantKey = (at: Date): string => String(at.getTime() + BEFORE_1970).padStart(INSTANT_WIDTH, '0')
 export const positionKey = (position: number): string => String(position).padStart(POSITION_WIDTH, '0')
 
 /** Of a number from 0 on: the bits of a double are in the order of the numbers. */

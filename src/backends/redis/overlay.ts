@@ -13,7 +13,7 @@ interface MembersChange {
   readonly members: Map<string, boolean>
 }
 
-export interface Told {
+interface Told {
   readonly type: string
   readonly key: readonly string[]
   readonly count: number

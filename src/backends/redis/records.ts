@@ -9,7 +9,6 @@ export interface Life {
   readonly own: number | null
   readonly given: number | null
 }
-export const IMMORTAL: Life = { own: null, given: null }
 
 /** The earlier end. */
 export const endOf = ({ own, given }: Life): number | null =>
@@ -157,7 +156,7 @@ export const encodeMessage = (m: Message): string =>
     m.version,
   ])
 export const messageMember = (m: Message): string => positionKey(m.position) + encodeMessage(m)
-export const positionOf = (member: string): number => Number(member.slice(0, POSITION_WIDTH))
+const positionOf = (member: string): number => Number(member.slice(0, POSITION_WIDTH))
 
 const text = (value: unknown): boolean => typeof value === 'string'
 const textOrNull = (value: unknown): boolean => value === null || typeof value === 'string'

@@ -5,9 +5,9 @@ import type { Transaction } from './transaction.js'
 const LARGEST = 1000
 
 /** What members of a listing stand for; null for one that does not show. */
-export type Load<R> = (members: readonly string[]) => Promise<readonly (R | null)[]>
+type Load<R> = (members: readonly string[]) => Promise<readonly (R | null)[]>
 
-export interface Scan {
+interface Scan {
   readonly key: string
   readonly limit: number
   /** Behind the largest down, or from the smallest up. */

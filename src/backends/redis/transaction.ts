@@ -9,7 +9,7 @@ import { Layer, type Range, SeenSet, seenFields } from './overlay.js'
 import { COMMIT, LOCK, RELEASE } from './scripts.js'
 
 /** What records are made of: the record, its revision, its own end and the default one, and what appends count. */
-export const FIELDS = ['d', 'r', 'x', 'y', 'u', 'p', 'n', 't', 'g'] as const
+const FIELDS = ['d', 'r', 'x', 'y', 'u', 'p', 'n', 't', 'g'] as const
 export type Fields = Readonly<Record<(typeof FIELDS)[number], string | null>>
 
 /** Milliseconds that a lock outlives its process. */
@@ -22,7 +22,7 @@ export class Locked extends Error {}
 /** Something that was read has been changed before the commit. */
 export class Changed extends Error {}
 
-export interface TransactionMeans {
+interface TransactionMeans {
   readonly client: RedisClient
   readonly keys: TenantKeys
   readonly prefix: string
