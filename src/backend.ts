@@ -7,10 +7,12 @@ import type { Means } from './contract/factory.js'
 import type { Memory } from './contract/memory.js'
 import type { MemoryOf } from './contract/memory-of.js'
 import type {
+  ChromaOptions,
   CommonOptions,
   EmbeddingOptions,
   PostgresqlOptions,
   PostgresqlSpellings,
+  QdrantOptions,
   RedisOptions,
   RedisSpellings,
   SqliteOptions,
@@ -106,7 +108,7 @@ export function memoryOf({ options, capabilities, load }: Omit<Prepared, 'name'>
 
 /**
  * Makes a memory over one backend, by its name and options or by a URL such as `sqlite:./memory.db`,
- * `postgres://user@host/database` or `redis://host:6379`. Nothing is opened before `connect()` or the first call.
+ * `postgres://user@host/database`, `redis://host:6379`, `chroma:./folder` or `qdrant://host:6333`. Nothing is opened before `connect()` or the first call.
  *
  * @throws ConfigurationError for an unknown name, URL or option, with the nearest known one.
  */
@@ -116,9 +118,11 @@ export function createBackend(
   options: PostgresqlOptions | (Omit<PostgresqlOptions, 'connectionString'> & PostgresqlSpellings),
 ): MemoryOf<'postgresql'>
 export function createBackend(name: 'redis', options?: RedisOptions & RedisSpellings): MemoryOf<'redis'>
+export function createBackend(name: 'chromadb', options: ChromaOptions): MemoryOf<'chromadb'>
+export function createBackend(name: 'qdrant', options: QdrantOptions): MemoryOf<'qdrant'>
 export function createBackend<Name extends string>(
   // With a name that is known to the compiler, wrong options are a compile error too.
-  nameOrUrl: Name extends 'sqlite' | 'postgresql' | 'redis' ? never : Name,
+  nameOrUrl: Name extends 'sqlite' | 'postgresql' | 'redis' | 'chromadb' | 'qdrant' ? never : Name,
   options?: object,
 ): Memory
 export function createBackend(nameOrUrl: string, options: object = {}): Memory {

@@ -2,7 +2,14 @@ import * as v from 'valibot'
 import { ENCODINGS, type Encoding } from './context/tokens.js'
 import type { Tokenizer } from './contract/context.js'
 import type { EmbeddingCache, EmbeddingFunction, EmbeddingUsage } from './contract/embedder.js'
-import type { CommonOptions, PostgresqlOptions, RedisOptions, SqliteOptions } from './contract/options.js'
+import type {
+  ChromaOptions,
+  CommonOptions,
+  PostgresqlOptions,
+  QdrantOptions,
+  RedisOptions,
+  SqliteOptions,
+} from './contract/options.js'
 import type { Reranker } from './contract/search.js'
 import { MAX_DIMENSIONS } from './embeddings/vector.js'
 import { id, type ObjectSchema, whole } from './model/parse.js'
@@ -153,11 +160,86 @@ const redis = v.strictObject({
   ...common,
 })
 
+const text = v.pipe(v.string(), v.nonEmpty())
+const place = { host: v.optional(text), port: v.optional(whole(1, 65_535)) }
+const settings = <E extends v.ObjectEntries>(entries: E) => v.optional(v.strictObject(entries))
+const qdrantHnsw = {
+  m: v.optional(whole(0, 10_000)),
+  payloadM: v.optional(whole(0, 10_000)),
+  efConstruct: v.optional(whole(4, 100_000)),
+  fullScanThreshold: v.optional(whole(0)),
+  onDisk: v.optional(v.boolean()),
+}
+const alwaysRam = v.optional(v.boolean())
+const qdrant = v.strictObject({
+  url: v.optional(
+    v.pipe(
+      v.string(),
+      v.check((url) => /^https?:\/\//.test(url), 'must be a URL such as http://127.0.0.1:6333'),
+    ),
+  ),
+  ...place,
+  https: v.optional(v.boolean()),
+  tls: v.optional(
+    v.custom<object>((value) => typeof value === 'object' && value !== null, 'must be options of tls.connect'),
+  ),
+  apiKey: v.optional(text),
+  collectionName: v.optional(id),
+  tenantsBy: v.optional(v.picklist(['payload', 'collection', 'shard'])),
+  shardTenants: v.optional(v.array(id)),
+  wait: v.optional(v.boolean()),
+  callTimeout: v.optional(whole(1, MAX_TIMER)),
+  efSearch: v.optional(whole(1, 100_000)),
+  hnsw: settings(qdrantHnsw),
+  quantization: v.optional(
+    v.variant('type', [
+      v.strictObject({
+        type: v.literal('scalar'),
+        quantile: v.optional(v.pipe(v.number(), v.minValue(0.5), v.maxValue(1))),
+        alwaysRam,
+      }),
+      v.strictObject({
+        type: v.literal('product'),
+        compression: v.picklist(['x4', 'x8', 'x16', 'x32', 'x64']),
+        alwaysRam,
+      }),
+      v.strictObject({ type: v.literal('binary'), alwaysRam }),
+    ]),
+  ),
+  onDisk: v.optional(v.boolean()),
+  onDiskPayload: v.optional(v.boolean()),
+  shardNumber: v.optional(whole(1, 10_000)),
+  replicationFactor: v.optional(whole(1, 1000)),
+  writeConsistencyFactor: v.optional(whole(1, 1000)),
+  ...common,
+})
+
+const chromadb = v.strictObject({
+  persistDirectory: v.optional(text),
+  chromaCommand: v.optional(text),
+  startTimeout: v.optional(whole(1, MAX_TIMER)),
+  ...place,
+  ssl: v.optional(v.boolean()),
+  headers: v.optional(v.record(v.string(), v.string())),
+  chromaTenant: v.optional(text),
+  chromaDatabase: v.optional(text),
+  collectionName: v.optional(text),
+  callTimeout: v.optional(whole(1, MAX_TIMER)),
+  hnsw: settings({
+    efConstruction: v.optional(whole(1, 100_000)),
+    efSearch: v.optional(whole(1, 100_000)),
+    maxNeighbors: v.optional(whole(1, 10_000)),
+  }),
+  ...common,
+})
+
 /** The options of each backend, as they are checked. */
 export const OPTIONS = {
   sqlite: sqlite as unknown as ObjectSchema<SqliteOptions>,
   postgresql: postgresql as unknown as ObjectSchema<PostgresqlOptions>,
   redis: redis as unknown as ObjectSchema<RedisOptions>,
+  qdrant: qdrant as unknown as ObjectSchema<QdrantOptions>,
+  chromadb: chromadb as unknown as ObjectSchema<ChromaOptions>,
 }
 
 /** The options of a backend from elsewhere: the common ones, and those of its own by name, which it checks itself. */

@@ -1,8 +1,15 @@
+import { qdrantUrl } from './backends/qdrant/url.js'
 import { placeOf } from './backends/redis/place.js'
 import { OPTIONS, optionsOf } from './configuration.js'
 import type { Capabilities } from './contract/capabilities.js'
 import type { BackendFactory } from './contract/factory.js'
-import type { CommonOptions, PostgresqlOptions, RedisOptions, SqliteOptions } from './contract/options.js'
+import type {
+  CommonOptions,
+  PostgresqlOptions,
+  QdrantOptions,
+  RedisOptions,
+  SqliteOptions,
+} from './contract/options.js'
 import { ConfigurationError } from './errors.js'
 import { type ObjectSchema, suggestion } from './model/parse.js'
 import { SPELLINGS } from './spellings.js'
@@ -96,10 +103,48 @@ const redis: Definition<RedisOptions> = {
   },
 }
 
+/** What an engine of vectors can do. */
+function vectorCapabilities(name: string, options: CommonOptions): Capabilities {
+  if (options.embeddingFunction === undefined && options.embeddingDimensions === undefined)
+    throw new ConfigurationError(
+      `option embeddingFunction: is required by ${name}, which finds by vectors; or embeddingDimensions, where the records bring their own`,
+    )
+  return {
+    users: false,
+    conversations: false,
+    messages: true,
+    sessions: false,
+    memories: true,
+    documents: true,
+    textSearch: false,
+    vectorSearch: true,
+    events: false,
+    rateLimits: false,
+    atomicUnit: false,
+    positions: 'clock',
+    durability: 'process',
+  }
+}
+
+const same = (given: object): object => given
+
+const qdrant: Definition<QdrantOptions> = {
+  schema: OPTIONS.qdrant,
+  spelled: same,
+  schemes: ['qdrant', 'qdrants'],
+  fromUrl: qdrantUrl,
+  capabilities: (options) => vectorCapabilities('qdrant', options),
+  async create(options, means, capabilities) {
+    const { qdrantBackend } = await import('./backends/qdrant/backend.js')
+    return qdrantBackend({ ...options, ...means }, capabilities)
+  },
+}
+
 const kinds = new Map<string, Kind>([
   ['sqlite', kindOf(sqlite)],
   ['postgresql', kindOf(postgresql)],
   ['redis', kindOf(redis)],
+  ['qdrant', kindOf(qdrant)],
 ])
 
 /** The names that `createBackend` knows, those from `registerBackend` included. */

@@ -5,7 +5,18 @@ interface Lacks {
   readonly sqlite: 'events' | 'rateLimiter'
   readonly postgresql: 'events' | 'rateLimiter'
   readonly redis: 'documents' | 'search' | 'searchMessages'
+  readonly chromadb: VectorLacks
+  readonly qdrant: VectorLacks
 }
+type VectorLacks =
+  | 'users'
+  | 'conversations'
+  | 'sessions'
+  | 'createSession'
+  | 'getSession'
+  | 'endSession'
+  | 'events'
+  | 'rateLimiter'
 
 /** A member of type `never` can be handed on where any type is wanted, and used nowhere. */
 type Without<T, Members> = Omit<T, Members & keyof T> & { readonly [M in Members & keyof T]: never }

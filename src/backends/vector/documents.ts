@@ -66,7 +66,7 @@ async function upsert(context: VectorContext, drafts: readonly Draft[], stored: 
   const next = left.map((draft, i) => replacing(context, draft, before[i]))
   const writes = next.map((document, i): PointWrite => {
     const { vector, hash } = embedded[i] as (typeof embedded)[number]
-    const point = toPoint('document', document, null, { revision: newRevision(), hash })
+    const point = toPoint('document', document, null, { revision: newRevision(), hash, before: before[i] })
     const { revision } = before[i] ?? {}
     return { point, vector, guard: revision === undefined ? 'absent' : { revision } }
   })

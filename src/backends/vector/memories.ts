@@ -89,7 +89,7 @@ async function update(context: VectorContext, id: string, patch: Partial<MemoryE
   const changed = { ...memory, ...patch, metadata, updatedAt: nowOf(context), version: memory.version + 1 }
   const [embedded] = await embed(context, [{ text: changed.content, own: null, before: point }])
   const { vector, hash } = embedded as NonNullable<typeof embedded>
-  const next = toPoint('memory', changed, null, { revision: newRevision(), hash })
+  const next = toPoint('memory', changed, null, { revision: newRevision(), hash, before: point })
   const refused = await context.points.write('memory', [{ point: next, vector, guard: { revision: point.revision } }])
   if (refused.size > 0) throw new Raced()
   return changed
@@ -144,7 +144,7 @@ async function use(context: VectorContext, ids: readonly string[]): Promise<Memo
 function counted(context: VectorContext, before: Point) {
   const stored = toRecord('memory', before, context.tenantId)
   const memory = { ...stored, accessCount: stored.accessCount + 1, lastAccessedAt: nowOf(context) }
-  const point = toPoint('memory', memory, null, { revision: newRevision(), hash: before.hash })
+  const point = toPoint('memory', memory, null, { revision: newRevision(), hash: before.hash, before })
   return { before, memory, point }
 }
 

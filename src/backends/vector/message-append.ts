@@ -90,9 +90,13 @@ async function write(
     context,
     messages.map(({ message, own, before }) => ({ text: textOfMessage(message), own, before })),
   )
-  const writes = messages.map(({ message }, i): PointWrite => {
+  const writes = messages.map(({ message, before }, i): PointWrite => {
     const { vector, hash } = embedded[i] as (typeof embedded)[number]
-    return { point: toPoint('message', message, user, { revision: newRevision(), hash }), vector, guard: guarded(i) }
+    return {
+      point: toPoint('message', message, user, { revision: newRevision(), hash, before }),
+      vector,
+      guard: guarded(i),
+    }
   })
   const refused = await context.points.write('message', writes)
   return writes.flatMap(({ point }, i) => (refused.has(point.key) ? [i] : []))

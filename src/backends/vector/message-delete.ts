@@ -26,7 +26,7 @@ async function orphan(context: VectorContext, conversationId: string, gone: read
       const writes = replies.map((before): PointWrite => {
         const stored = toRecord('message', before, tenantId)
         const message = { ...stored, parentId: null, updatedAt: nowOf(context), version: stored.version + 1 }
-        const write = { revision: newRevision(), hash: before.hash }
+        const write = { revision: newRevision(), hash: before.hash, before }
         const point = toPoint('message', message, before.fields.user ?? '', write)
         return { point, vector: before.hash === null ? null : 'keep', guard: { revision: before.revision } }
       })

@@ -111,7 +111,7 @@ async function update(
     throw new ValidationError('content', 'must not be blank where there are no parts')
   const [embedded] = await embed(context, [{ text: textOfMessage(message), own: null, before }])
   const { vector, hash } = embedded as NonNullable<typeof embedded>
-  const point = toPoint('message', message, before.fields.user ?? '', { revision: newRevision(), hash })
+  const point = toPoint('message', message, before.fields.user ?? '', { revision: newRevision(), hash, before })
   const refused = await context.points.write('message', [{ point, vector, guard: { revision: before.revision } }])
   if (refused.size > 0) throw new Raced()
   return message

@@ -87,18 +87,25 @@ function scopeOf(kind: SearchKind, record: { conversationId?: string | null; nam
   return (kind === 'message' ? record.conversationId : record.namespace) as string
 }
 
-/** A record as a point, with what its write is known by. */
+/** Revisions that a point remembers: more than are written between a write and the look whether it took effect. */
+const REMEMBERED = 16
+
+const earlierOf = (before: Point | undefined): number[] =>
+  before ? [before.revision, ...before.earlier].slice(0, REMEMBERED) : []
+
+/** A record as a point, with what its write is known by and what it replaces. */
 export function toPoint<K extends SearchKind>(
   kind: K,
   record: RecordOf[K],
   holder: HolderOf<K>,
-  write: Pick<Point, 'revision' | 'hash'>,
+  { before, ...write }: Pick<Point, 'revision' | 'hash'> & { readonly before?: Point | undefined },
 ): Point {
   return {
     key: keyOf(record.tenantId, kind, scopeOf(kind, record), record.id),
     fields: FIELDS[kind](record, holder),
     content: record.content,
     rest: encodeStored(kind, record, ['content' as keyof RecordOf[K] & string]),
+    earlier: earlierOf(before),
     ...write,
   }
 }

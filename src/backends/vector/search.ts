@@ -1,7 +1,7 @@
 import type { Explanation, Hit, SearchQuery } from '../../contract/search.js'
 import { UnsupportedError } from '../../errors.js'
 import type { MemoryEntry, SearchKind } from '../../model/records.js'
-import { isAlive, matches } from '../../repository/matches.js'
+import { compareText, isAlive, matches } from '../../repository/matches.js'
 import { type CheckedQuery, checkQuery } from '../../repository/search-query.js'
 import { factorsOf } from '../../search/factors.js'
 import { rerank } from '../../search/rerank.js'
@@ -90,7 +90,8 @@ export async function find(context: VectorContext, query: CheckedQuery, wanted: 
   const asked = { vector, now: context.clock(), limit }
   const found = await Promise.all(query.kinds.map((kind) => hitsOf(context, kind, query, asked)))
   const hits = found.flat().filter((hit) => hit.score >= query.minScore)
-  return hits.sort((a, b) => b.score - a.score).slice(0, wanted)
+  // Equals in an order that is the same in every tenant: that of the engine depends on keys.
+  return hits.sort((a, b) => b.score - a.score || compareText(a.record.id, b.record.id)).slice(0, wanted)
 }
 
 export function checkVectorQuery(input: SearchQuery): CheckedQuery {

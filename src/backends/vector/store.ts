@@ -38,6 +38,11 @@ export interface Point {
   readonly rest: string
   /** Of the write that made it, a safe integer of at least 1. Drawn at random, or the primary's where the store follows one. */
   readonly revision: number
+  /**
+   * Revisions that the point has had before, the newest first, a few. By them a store whose engine does not say whether a
+   * guarded write took effect knows one that was written over since. Other stores need not keep them.
+   */
+  readonly earlier: readonly number[]
   /** SHA-256 in hex of the text that was embedded; empty where the record brought its vector; null where there is none. */
   readonly hash: string | null
 }

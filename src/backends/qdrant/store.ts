@@ -1,0 +1,63 @@
+import type { EmbeddingSpace } from '../../contract/embedder.js'
+import type { QdrantOptions } from '../../contract/options.js'
+import type { VectorScope, VectorStore, WantedSpace } from '../vector/store.js'
+import { QdrantClient } from './client.js'
+import { ensureCollection } from './collection.js'
+import { expiredFilter, filterOf } from './filters.js'
+import { type NearestSettings, nearestPoints } from './nearest.js'
+import { orderedPoints } from './ordered.js'
+import { countPoints, facet, fetchPoints } from './read.js'
+import { Tenants } from './tenants.js'
+import { removePoints, writePoints } from './write.js'
+
+const DEFAULT_COLLECTION = 'bruno_memory'
+
+/** Points in Qdrant, over its HTTP interface. */
+export class QdrantStore implements VectorStore {
+  readonly #options: QdrantOptions
+  readonly #client: QdrantClient
+  readonly #tenants: Tenants
+  #settings: NearestSettings = { metric: 'cosine', efSearch: undefined, quantized: false }
+
+  constructor(options: QdrantOptions) {
+    this.#options = options
+    this.#client = new QdrantClient(options)
+    const { collectionName = DEFAULT_COLLECTION } = options
+    this.#tenants = new Tenants(this.#client, { ...options, collectionName })
+  }
+
+  async open(wanted: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace> {
+    const { collectionName = DEFAULT_COLLECTION, efSearch, quantization } = this.#options
+    await this.#client.checkVersion()
+    const space = await ensureCollection(this.#client, this.#options, collectionName, wanted, dimensions)
+    await this.#tenants.open(space)
+    this.#settings = { metric: space.metric, efSearch, quantized: quantization !== undefined }
+    return space
+  }
+
+  tenant(tenantId: string): VectorScope {
+    const place = this.#tenants.place(tenantId)
+    const settings = this.#settings
+    return {
+      fetch: (kind, keys) => fetchPoints(place, kind, keys),
+      write: (kind, writes) => writePoints(place, kind, writes),
+      remove: (kind, keys, where = []) => removePoints(place, kind, keys, where),
+      page: (query) => orderedPoints(place, query),
+      nearest: (query) => nearestPoints(place, settings, query),
+      count: (kind, where) => countPoints(place, kind, where),
+      distinct: (kind, field, where) => facet(place, field, filterOf(tenantId, kind, where)),
+    }
+  }
+
+  tenantsWithExpired(at: number): AsyncIterable<string> {
+    return this.#tenants.withExpired((place) => facet(place, 'tenant', expiredFilter(at)))
+  }
+
+  ping(): Promise<boolean> {
+    return this.#client.ping()
+  }
+
+  async close(): Promise<void> {
+    this.#client.close()
+  }
+}

@@ -1,0 +1,123 @@
+import type { EmbeddingSpace } from '../../contract/embedder.js'
+import type { QdrantOptions } from '../../contract/options.js'
+import { ConfigurationError } from '../../errors.js'
+import type { QdrantClient } from './client.js'
+import { ensureCollection, hashed, pathOf } from './collection.js'
+import { NearestQueue } from './nearest.js'
+import type { Place } from './place.js'
+
+/** The shard of all tenants that have none of their own. */
+const SHARED = 'shared'
+/** Collections that are known to be there. */
+const MAX_KNOWN = 10_000
+
+type Settings = QdrantOptions & { readonly collectionName: string }
+
+interface Cluster {
+  readonly status?: unknown
+}
+
+interface Shards {
+  readonly local_shards?: readonly { readonly shard_key?: unknown }[]
+  readonly remote_shards?: readonly { readonly shard_key?: unknown }[]
+}
+
+/** How tenants are kept apart. */
+export class Tenants {
+  readonly #client: QdrantClient
+  readonly #options: Settings
+  readonly #queue: NearestQueue
+  readonly #known = new Map<string, Promise<unknown>>()
+  #space: EmbeddingSpace | null = null
+
+  constructor(client: QdrantClient, options: Settings) {
+    this.#client = client
+    this.#options = options
+    this.#queue = new NearestQueue(client, this.#accept)
+    if (options.shardTenants && options.tenantsBy !== 'shard')
+      throw new ConfigurationError("option shardTenants: needs tenantsBy: 'shard'")
+  }
+
+  /** A tenant that has not written yet has no collection of its own. */
+  get #accept(): readonly number[] {
+    return this.#options.tenantsBy === 'collection' ? [404] : []
+  }
+
+  async open(space: EmbeddingSpace): Promise<void> {
+    this.#space = space
+    if (this.#options.tenantsBy === 'shard') await this.#makeShards()
+  }
+
+  /** Shards by key need a server in cluster mode; those that are there are left as they are. */
+  async #makeShards(): Promise<void> {
+    const { collectionName, shardTenants = [], shardNumber, replicationFactor } = this.#options
+    const path = pathOf(collectionName)
+    const cluster = await this.#client.call<Cluster>({ method: 'GET', path: '/cluster' })
+    if (cluster?.status !== 'enabled')
+      throw new ConfigurationError("option tenantsBy: 'shard' needs a Qdrant in cluster mode, and this one is not")
+    const shards = await this.#client.call<Shards>({ method: 'GET', path: `${path}/cluster` })
+    const there = [...(shards?.local_shards ?? []), ...(shards?.remote_shards ?? [])].map(({ shard_key }) => shard_key)
+    for (const shard_key of [SHARED, ...shardTenants.map(hashed)]) {
+      if (there.includes(shard_key)) continue
+      const body = {
+        shard_key,
+        ...(shardNumber !== undefined && { shards_number: shardNumber }),
+        ...(replicationFactor !== undefined && { replication_factor: replicationFactor }),
+      }
+      await this.#client.call({ method: 'PUT', path: `${path}/shards`, body, writes: true })
+    }
+  }
+
+  place(tenantId: string): Place {
+    const { tenantsBy = 'payload', collectionName, shardTenants = [], wait = true } = this.#options
+    const own = tenantsBy === 'collection' ? `${collectionName}-${hashed(tenantId)}` : null
+    const shard = shardTenants.includes(tenantId) ? hashed(tenantId) : SHARED
+    return {
+      client: this.#client,
+      queue: this.#queue,
+      tenantId,
+      collection: own ?? collectionName,
+      shard: tenantsBy === 'shard' ? { shard_key: shard } : {},
+      writes: `?wait=${wait}`,
+      accept: this.#accept,
+      prepare: async () => {
+        if (own !== null) await this.#collectionOf(own, tenantId)
+      },
+    }
+  }
+
+  /** Makes a tenant's collection at its first write; writers at the same moment wait for one another. */
+  #collectionOf(name: string, tenantId: string): Promise<unknown> {
+    let made = this.#known.get(name)
+    if (!made) {
+      const { dimensions } = this.#space as EmbeddingSpace
+      made = ensureCollection(
+        this.#client,
+        this.#options,
+        name,
+        this.#space as EmbeddingSpace,
+        async () => dimensions,
+        {
+          tenant: tenantId,
+        },
+      )
+      if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+      this.#known.set(name, made)
+      made.catch(() => this.#known.delete(name))
+    }
+    return made
+  }
+
+  /** Tenants of whom something has expired, as `find` says it of one place. */
+  async *withExpired(find: (place: Place) => Promise<string[]>): AsyncGenerator<string> {
+    const { collectionName, tenantsBy } = this.#options
+    const everywhere = { ...this.place(''), collection: collectionName, shard: {} }
+    if (tenantsBy !== 'collection') return yield* await find(everywhere)
+    const list = await this.#client.call<{ collections?: readonly { name: string }[] }>({
+      method: 'GET',
+      path: '/collections',
+    })
+    for (const { name } of list?.collections ?? [])
+      if (name.startsWith(`${collectionName}-`)) yield* await find({ ...everywhere, collection: name })
+  }
+}

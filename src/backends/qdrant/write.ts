@@ -1,0 +1,131 @@
+import type { SearchKind } from '../../model/records.js'
+import type { Condition, PointWrite } from '../vector/store.js'
+import { pathOf } from './collection.js'
+import { type Clause, filterOf } from './filters.js'
+import { toPayload } from './payload.js'
+import type { Place } from './place.js'
+import { chunks, revisionsOf } from './read.js'
+import { vectorText } from './text.js'
+
+/** Characters of one request's body; the server's limit is 32 MB. */
+const MOST_TEXT = 8_000_000
+const MOST_POINTS = 1000
+/** No revision is negative: an upsert on this condition leaves alone what is there. */
+const NEVER = { must: [{ key: 'revision', match: { value: -1 } }] }
+
+async function send(place: Place, method: 'PUT' | 'POST', path: string, body: string): Promise<void> {
+  const at = `${pathOf(place.collection)}/points${path}${place.writes}`
+  await place.client.call({ method, path: at, body, writes: true })
+}
+
+/** Texts that fit into one request each. */
+function bodies(texts: readonly string[]): string[][] {
+  const all: string[][] = []
+  let size = Number.POSITIVE_INFINITY
+  for (const text of texts) {
+    const last = all.at(-1)
+    if (last && last.length < MOST_POINTS && size + text.length <= MOST_TEXT) {
+      last.push(text)
+      size += text.length
+    } else {
+      all.push([text])
+      size = text.length
+    }
+  }
+  return all
+}
+
+const shardText = ({ shard }: Place): string =>
+  shard.shard_key === undefined ? '' : `,"shard_key":${JSON.stringify(shard.shard_key)}`
+
+function upsertText({ tenantId }: Place, kind: SearchKind, { point, vector }: PointWrite): string {
+  const text = vector instanceof Float32Array ? vectorText(vector) : '{}'
+  return `{"id":"${point.key}","vector":${text},"payload":${JSON.stringify(toPayload(tenantId, kind, point))}}`
+}
+
+/** Points that are put there whatever is there, or only where nothing is. */
+async function upsert(place: Place, kind: SearchKind, writes: readonly PointWrite[], guarded: boolean): Promise<void> {
+  const filter = guarded ? `,"update_filter":${JSON.stringify(NEVER)}` : ''
+  const texts = writes.map((write) => upsertText(place, kind, write))
+  for (const points of bodies(texts))
+    await send(place, 'PUT', '', `{"points":[${points.join(',')}]${filter}${shardText(place)}}`)
+}
+
+const filterOn = (place: Place, kind: SearchKind, key: string, revision: number | null): Clause =>
+  filterOf(
+    place.tenantId,
+    kind,
+    [],
+    [{ has_id: [key] }, ...(revision === null ? [] : [{ key: 'revision', match: { value: revision } }])],
+  )
+
+/**
+ * The operations that change one point where it has a revision: its payload, then its vector where the payload is the new
+ * one. An upsert on a condition would bring back a point that was deleted meanwhile. Repeated, they end in the same.
+ */
+function changeTexts(place: Place, kind: SearchKind, { point, vector, guard }: PointWrite): string {
+  const before = guard !== null && guard !== 'absent' ? guard.revision : null
+  const shard = shardText(place)
+  const payload = JSON.stringify(toPayload(place.tenantId, kind, point))
+  const on = JSON.stringify(filterOn(place, kind, point.key, before))
+  const overwrite = `{"overwrite_payload":{"payload":${payload},"filter":${on}${shard}}}`
+  if (vector === 'keep') return overwrite
+  const ours = JSON.stringify(filterOn(place, kind, point.key, point.revision))
+  const change =
+    vector === null
+      ? `{"delete_vectors":{"vector":[""],"filter":${ours}${shard}}}`
+      : `{"update_vectors":{"points":[{"id":"${point.key}","vector":${vectorText(vector)}}],"update_filter":${ours}${shard}}}`
+  return `${overwrite},${change}`
+}
+
+async function change(place: Place, kind: SearchKind, writes: readonly PointWrite[]): Promise<void> {
+  const texts = writes.map((write) => changeTexts(place, kind, write))
+  for (const operations of bodies(texts))
+    await send(place, 'POST', '/batch', `{"operations":[${operations.join(',')}]}`)
+}
+
+/** Writes points and answers the keys that their guard refused. */
+export async function writePoints(
+  place: Place,
+  kind: SearchKind,
+  writes: readonly PointWrite[],
+): Promise<ReadonlySet<string>> {
+  await place.prepare()
+  const changes = writes.filter(({ vector, guard }) => vector === 'keep' || (guard !== null && guard !== 'absent'))
+  const others = writes.filter((write) => !changes.includes(write))
+  const free = others.filter(({ guard }) => guard === null)
+  const absent = others.filter(({ guard }) => guard === 'absent')
+  if (free.length > 0) await upsert(place, kind, free, false)
+  if (absent.length > 0) await upsert(place, kind, absent, true)
+  if (changes.length > 0) await change(place, kind, changes)
+  return refusedOf(
+    place,
+    writes.filter(({ guard }) => guard !== null),
+  )
+}
+
+/** The server does not say which points met the condition of a write: their revisions do. */
+async function refusedOf(place: Place, guarded: readonly PointWrite[]): Promise<ReadonlySet<string>> {
+  if (guarded.length === 0) return new Set()
+  const revisions = await revisionsOf(
+    place,
+    guarded.map(({ point }) => point.key),
+  )
+  return new Set(
+    guarded.flatMap(({ point }) => (revisions.get(point.key)?.includes(point.revision) ? [] : [point.key])),
+  )
+}
+
+export async function removePoints(
+  place: Place,
+  kind: SearchKind,
+  keys: readonly string[],
+  where: readonly Condition[],
+): Promise<void> {
+  const { client, collection, shard, tenantId, writes, accept } = place
+  for (const some of chunks(keys, MOST_POINTS)) {
+    const filter = filterOf(tenantId, kind, where, [{ has_id: some }])
+    const path = `${pathOf(collection)}/points/delete${writes}`
+    await client.call({ method: 'POST', path, body: { ...shard, filter }, accept, writes: true })
+  }
+}
