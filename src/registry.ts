@@ -1,9 +1,11 @@
+import { chromaUrl } from './backends/chromadb/url.js'
 import { qdrantUrl } from './backends/qdrant/url.js'
 import { placeOf } from './backends/redis/place.js'
 import { OPTIONS, optionsOf } from './configuration.js'
 import type { Capabilities } from './contract/capabilities.js'
 import type { BackendFactory } from './contract/factory.js'
 import type {
+  ChromaOptions,
   CommonOptions,
   PostgresqlOptions,
   QdrantOptions,
@@ -140,10 +142,23 @@ const qdrant: Definition<QdrantOptions> = {
   },
 }
 
+const chromadb: Definition<ChromaOptions> = {
+  schema: OPTIONS.chromadb,
+  spelled: same,
+  schemes: ['chroma', 'chromas'],
+  fromUrl: chromaUrl,
+  capabilities: (options) => vectorCapabilities('chromadb', options),
+  async create(options, means, capabilities) {
+    const { chromaBackend } = await import('./backends/chromadb/backend.js')
+    return chromaBackend({ ...options, ...means }, capabilities)
+  },
+}
+
 const kinds = new Map<string, Kind>([
   ['sqlite', kindOf(sqlite)],
   ['postgresql', kindOf(postgresql)],
   ['redis', kindOf(redis)],
+  ['chromadb', kindOf(chromadb)],
   ['qdrant', kindOf(qdrant)],
 ])
 

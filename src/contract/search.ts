@@ -30,7 +30,7 @@ export interface SearchQuery extends Filter {
   readonly text?: string | undefined
   /** The question's vector, where the caller has it already; otherwise it is made of `text`. */
   readonly vector?: ArrayLike<number> | undefined
-  /** Default `text`. */
+  /** Default `text`; `vector` where the memory finds no words. */
   readonly mode?: SearchMode | undefined
   /** Default: every kind that knows all the filters given. */
   readonly kinds?: readonly SearchKind[] | undefined

@@ -36,7 +36,7 @@ const SIDEWAYS: readonly { readonly from: RegExp; readonly to: RegExp; readonly 
   { from: /^backends\/vector$/, to: /^search$/, because: 'scores, factors and rerankers are the same everywhere' },
   { from: /^backends\/redis$/, to: /^search$/, because: 'the language of a conversation is one that is known' },
   {
-    from: /^backends\/(sql|sqlite|postgresql|redis|vector)$/,
+    from: /^backends\/(sql|sqlite|postgresql|redis|vector|chromadb)$/,
     to: /^embeddings$/,
     because: 'vectors are checked and encoded in one way',
   },

@@ -45,7 +45,17 @@ const qdrant: Kind = {
   },
 }
 
-export const KINDS: readonly Kind[] = [qdrant]
+const chromadb: Kind = {
+  name: 'chromadb',
+  at(collectionName, options) {
+    const { hostname, port } = new URL(inject('servers').CHROMA_URL)
+    return made('chromadb', { host: hostname, port: Number(port), collectionName, ...options })
+  },
+  fresh: () => `test-${randomUUID()}`,
+  leave: async () => undefined,
+}
+
+export const KINDS: readonly Kind[] = [qdrant, chromadb]
 
 /** Memories over fresh collections; with the model that knows words where the test brings none. */
 export function memoriesOf({ at, fresh, leave }: Kind) {

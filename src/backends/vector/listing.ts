@@ -7,7 +7,7 @@ const FURTHER = 50
 
 type Place = NonNullable<PageQuery['after']>
 
-export const placeOf = ({ fields }: Point, order: readonly OrderField[]): Place => ({
+export const placeOf = ({ fields }: Pick<Point, 'fields'>, order: readonly OrderField[]): Place => ({
   values: order.map((field) => fields[field] ?? 0),
   id: fields.id,
 })

@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { DistanceMetric, EmbeddingSpace } from '../../contract/embedder.js'
+import type { ChromaOptions } from '../../contract/options.js'
+import { ConfigurationError } from '../../errors.js'
+import { SEARCH_KINDS, type SearchKind } from '../../model/records.js'
+import { compareSpaces, readSpace } from '../vector/space.js'
+import type { WantedSpace } from '../vector/store.js'
+import type { ChromaClient } from './client.js'
+
+/** Of what stands in a collection, and how. */
+const LAYOUT = 1
+const DEFAULT_NAME = 'bruno_memory'
+const SPACES: Readonly<Record<DistanceMetric, string>> = { cosine: 'ip', dot: 'ip', euclidean: 'l2' }
+/** Of the 512 characters that a name may have, those that kind and tenant take. */
+const MOST_NAME = 440
+const PAGE = 100
+
+/** What is read of a collection. */
+export interface Info {
+  readonly id: string
+  readonly name: string
+  readonly metadata?: Readonly<Record<string, unknown>> | null
+}
+
+const foreign = (name: string, why: string): ConfigurationError =>
+  new ConfigurationError(`the collection ${name} ${why}: name another one with the option collectionName`)
+
+function checkName(name: string): string {
+  if (!/^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$/.test(name) || name.length < 3 || name.length > MOST_NAME)
+    throw new ConfigurationError(
+      `option collectionName: must be 3 to ${MOST_NAME} of a-z, A-Z, 0-9, ., _ and -, with a letter or digit at both ends`,
+    )
+  return name
+}
+
+const hashed = (tenantId: string): string => createHash('sha256').update(tenantId).digest('hex').slice(0, 32)
+
+/** The collections of a memory: one that says what the vectors are, and one for each tenant and kind. */
+export class Collections {
+  readonly #client: ChromaClient
+  readonly #options: ChromaOptions
+  readonly #base: string
+  readonly #known = new LRUCache<string, string>({ max: 10_000 })
+  readonly #making = new Map<string, Promise<string>>()
+  #space: EmbeddingSpace | null = null
+
+  constructor(client: ChromaClient, options: ChromaOptions) {
+    this.#client = client
+    this.#options = options
+    this.#base = checkName(options.collectionName ?? DEFAULT_NAME)
+  }
+
+  /** Null where the server says that there is none; whatever else goes wrong is an error. */
+  async #look(name: string): Promise<Info | null> {
+    return (await this.#client.collections<Info>({ method: 'GET', accept: [404] }, `/${name}`)) ?? null
+  }
+
+  async #make(name: string, space: EmbeddingSpace, mark: object): Promise<void> {
+    const { efConstruction, efSearch, maxNeighbors } = this.#options.hnsw ?? {}
+    const hnsw = {
+      space: SPACES[space.metric],
+      ...(efConstruction !== undefined && { ef_construction: efConstruction }),
+      ...(efSearch !== undefined && { ef_search: efSearch }),
+      ...(maxNeighbors !== undefined && { max_neighbors: maxNeighbors }),
+    }
+    const metadata = { bruno_memory: LAYOUT, space: JSON.stringify(space), ...mark }
+    const body = { name, metadata, configuration: { hnsw }, get_or_create: false }
+    // Another process may make it at the same moment (409): then it is looked at.
+    await this.#client.collections({ method: 'POST', body, accept: [409], writes: true })
+  }
+
+  #check({ name, metadata }: Info, wanted: WantedSpace, mark: Readonly<Record<string, string>>): EmbeddingSpace {
+    if (metadata?.bruno_memory === undefined) throw foreign(name, 'was not made by this library')
+    if (metadata.bruno_memory !== LAYOUT) throw foreign(name, 'was made by another version of this library')
+    for (const [key, value] of Object.entries(mark))
+      if (metadata[key] !== value) throw foreign(name, `is of another ${key}`)
+    let space: EmbeddingSpace | null
+    try {
+      space = readSpace(JSON.parse(String(metadata.space)))
+    } catch {
+      space = null
+    }
+    if (!space) throw foreign(name, 'does not say what its vectors are')
+    compareSpaces(space, wanted, 'another collection by the option collectionName')
+    return space
+  }
+
+  /** The space of the vectors, recorded now where it was not. */
+  async open(wanted: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace> {
+    let info = await this.#look(this.#base)
+    if (!info) {
+      await this.#make(this.#base, { ...wanted, dimensions: wanted.dimensions ?? (await dimensions()) }, {})
+      info = await this.#look(this.#base)
+    }
+    if (!info) throw foreign(this.#base, 'is gone as soon as it is made')
+    this.#space = this.#check(info, wanted, {})
+    return this.#space
+  }
+
+  #nameOf = (tenantId: string, kind: SearchKind): string => `${this.#base}.${kind}.${hashed(tenantId)}`
+
+  /** The id of a tenant's collection of a kind; null where it has none yet. */
+  async find(tenantId: string, kind: SearchKind): Promise<string | null> {
+    const name = this.#nameOf(tenantId, kind)
+    const known = this.#known.get(name)
+    if (known !== undefined) return known
+    const info = await this.#look(name)
+    if (!info) return null
+    this.#check(info, this.#space as EmbeddingSpace, { tenant: tenantId, kind })
+    this.#known.set(name, info.id)
+    return info.id
+  }
+
+  /** The same, made where there is none. Writers at the same moment wait for one another. */
+  async ensure(tenantId: string, kind: SearchKind): Promise<string> {
+    const name = this.#nameOf(tenantId, kind)
+    let making = this.#making.get(name)
+    if (!making) {
+      making = this.#ensured(name, tenantId, kind).finally(() => this.#making.delete(name))
+      this.#making.set(name, making)
+    }
+    return making
+  }
+
+  async #ensured(name: string, tenantId: string, kind: SearchKind): Promise<string> {
+    const found = await this.find(tenantId, kind)
+    if (found !== null) return found
+    await this.#make(name, this.#space as EmbeddingSpace, { tenant: tenantId, kind })
+    const made = await this.find(tenantId, kind)
+    if (made === null) throw foreign(name, 'is gone as soon as it is made')
+    return made
+  }
+
+  /** Somebody has deleted it: it is looked for again. */
+  forget(tenantId: string, kind: SearchKind): void {
+    this.#known.delete(this.#nameOf(tenantId, kind))
+  }
+
+  /** Tenants that have a collection of one of these kinds. */
+  async *tenants(kinds: readonly SearchKind[] = SEARCH_KINDS): AsyncGenerator<string> {
+    const told = new Set<string>()
+    for (let offset = 0; ; offset += PAGE) {
+      const page = await this.#client.collections<Info[]>({ method: 'GET' }, `?limit=${PAGE}&offset=${offset}`)
+      for (const { name, metadata } of page ?? []) {
+        const { tenant } = metadata ?? {}
+        const ours = kinds.some((kind) => name.startsWith(`${this.#base}.${kind}.`))
+        if (ours && typeof tenant === 'string' && !told.has(tenant)) {
+          told.add(tenant)
+          yield tenant
+        }
+      }
+      if (!page || page.length < PAGE) return
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import type { EmbeddingSpace } from '../../contract/embedder.js'
+import type { ChromaOptions } from '../../contract/options.js'
+import type { VectorScope, VectorStore, WantedSpace } from '../vector/store.js'
+import { ChromaClient } from './client.js'
+import { Collections } from './collections.js'
+import { whereOf } from './filters.js'
+import { fieldsOf, type Metadata } from './metadata.js'
+import { nearestPoints } from './nearest.js'
+import { orderedPoints } from './page.js'
+import { countPoints, fetchPoints, get, type Tenant } from './tenant.js'
+import { Turns } from './turns.js'
+import { removePoints, writePoints } from './write.js'
+
+const EXPIRING = ['memory', 'document'] as const
+
+/** Points in ChromaDB, over its HTTP interface: a collection for each tenant and kind. */
+export class ChromaStore implements VectorStore {
+  readonly #client: ChromaClient
+  readonly #collections: Collections
+  readonly #turns = new Turns()
+  #space: EmbeddingSpace | null = null
+
+  constructor(options: ChromaOptions) {
+    this.#client = new ChromaClient(options)
+    this.#collections = new Collections(this.#client, options)
+  }
+
+  async open(wanted: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace> {
+    await this.#client.open()
+    try {
+      this.#space = await this.#collections.open(wanted, dimensions)
+      return this.#space
+    } catch (error) {
+      await this.#client.close()
+      throw error
+    }
+  }
+
+  #tenant(tenantId: string): Tenant {
+    const { metric, dimensions } = this.#space as EmbeddingSpace
+    return { client: this.#client, collections: this.#collections, turns: this.#turns, tenantId, metric, dimensions }
+  }
+
+  tenant(tenantId: string): VectorScope {
+    const tenant = this.#tenant(tenantId)
+    return {
+      fetch: (kind, keys) => fetchPoints(tenant, kind, keys),
+      write: (kind, writes) => writePoints(tenant, kind, writes),
+      remove: (kind, keys, where = []) => removePoints(tenant, kind, keys, where),
+      page: (query) => orderedPoints(tenant, query),
+      nearest: (query) => nearestPoints(tenant, query),
+      count: (kind, where) => countPoints(tenant, kind, where),
+      async distinct(kind, field, where) {
+        const { metadatas } = await get(tenant, kind, { where: whereOf(where), include: ['metadatas'] })
+        return [...new Set((metadatas ?? []).flatMap((metadata) => fieldsOf(metadata as Metadata)[field] ?? []))]
+      },
+    }
+  }
+
+  async *tenantsWithExpired(at: number): AsyncGenerator<string> {
+    for await (const tenantId of this.#collections.tenants(EXPIRING)) {
+      const tenant = this.#tenant(tenantId)
+      const where = whereOf([{ expired: at }])
+      const looks = EXPIRING.map((kind) => get(tenant, kind, { where, include: [], limit: 1 }))
+      if ((await Promise.all(looks)).some(({ ids }) => ids.length > 0)) yield tenantId
+    }
+  }
+
+  ping(): Promise<boolean> {
+    return this.#client.ping()
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+}
