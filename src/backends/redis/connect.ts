@@ -12,14 +12,15 @@ const LAST_PAUSE = 500
 
 const pauseOf = (times: number): number => Math.min(FIRST_PAUSE * 2 ** Math.min(times, 10), LAST_PAUSE)
 
-async function loadClient() {
+// Its types want a mapping of replies to be named, which has a default.
+interface Client {
+  readonly Redis: new (options: ClientOptions) => Redis
+  readonly Cluster: new (nodes: readonly RedisNode[], options: ClusterOptions) => Cluster
+}
+
+async function loadClient(): Promise<Client> {
   try {
-    const client = await import('ioredis')
-    // Its types want a mapping of replies to be named, which has a default.
-    return client as unknown as {
-      readonly Redis: new (options: ClientOptions) => Redis
-      readonly Cluster: new (nodes: readonly RedisNode[], options: ClusterOptions) => Cluster
-    }
+    return (await import('ioredis')) as unknown as Client
   } catch (error) {
     throw new ConfigurationError('Redis needs its client: npm install ioredis', { cause: error })
   }
@@ -69,6 +70,31 @@ function clusterOptions(options: RedisOptions, single: ClientOptions): ClusterOp
   }
 }
 
+/** A connection to the server that the sentinels name. */
+function bySentinels(
+  Redis: Client['Redis'],
+  options: RedisOptions,
+  sentinels: readonly RedisNode[],
+  single: ClientOptions,
+): Redis {
+  const { host: _h, port: _p, ...rest } = single
+  let opened = false
+  const connection = new Redis({
+    ...rest,
+    sentinels: [...sentinels],
+    name: options.sentinelName ?? 'mymaster',
+    ...(options.sentinelPassword !== undefined && { sentinelPassword: options.sentinelPassword }),
+    // A sentinel that answers nothing would be waited for without an end.
+    sentinelCommandTimeout: options.connectTimeout ?? 10_000,
+    // The first attempt would otherwise never fail: the client asks all sentinels in turn, again and again.
+    sentinelRetryStrategy: (times) => (opened ? pauseOf(times) : null),
+  })
+  connection.once('ready', () => {
+    opened = true
+  })
+  return connection
+}
+
 /** Makes connections, not open yet, to a server, a Cluster, or where sentinels say. */
 export async function connector(options: RedisOptions): Promise<MakeConnection> {
   const { Redis, Cluster } = await loadClient()
@@ -79,13 +105,6 @@ export async function connector(options: RedisOptions): Promise<MakeConnection> 
     } as ClientOptions
     if (options.cluster) return new Cluster(options.cluster, clusterOptions(options, single))
     if (!options.sentinels) return new Redis(single)
-    const { host: _h, port: _p, ...rest } = single
-    return new Redis({
-      ...rest,
-      sentinels: [...options.sentinels],
-      name: options.sentinelName ?? 'mymaster',
-      ...(options.sentinelPassword !== undefined && { sentinelPassword: options.sentinelPassword }),
-      sentinelRetryStrategy: pauseOf,
-    })
+    return bySentinels(Redis, options, options.sentinels, single)
   }
 }

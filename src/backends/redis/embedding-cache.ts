@@ -29,7 +29,8 @@ export class RedisEmbeddingCache implements EmbeddingCache {
 
   async #make(): Promise<RedisClient> {
     const options = { ...this.#options, callTimeout: CALL_TIMEOUT, connectTimeout: CALL_TIMEOUT }
-    const client = new RedisClient(await connector(options), { callTimeout: CALL_TIMEOUT, failsOver: false })
+    const { callTimeout, db } = options
+    const client = new RedisClient(await connector(options), { callTimeout, db, failsOver: false })
     await client.open()
     return client
   }

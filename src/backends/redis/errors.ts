@@ -83,6 +83,10 @@ export function translateError(error: unknown): Error {
     return new StorageError(`Redis failed (${code})`, { cause })
   }
   if (isMistake(error)) return new StorageError('the Redis client failed', { cause: new RedisFailure('') })
+  if (/^All sentinels are unreachable/.test(String((error as Error | null)?.message)))
+    return new ConnectionError('no sentinel names the primary: see sentinels, sentinelName and sentinelPassword', {
+      cause,
+    })
   if (TLS.test(code))
     return new ConnectionError(`TLS with Redis failed (${code}): see the option tls`, { cause, retryable: false })
   return new ConnectionError(`Redis cannot be reached (${code || 'connection lost'})`, { cause })
