@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { SqliteEmbeddingCache } from '../../src/backends/sqlite/embedding-cache.
 import type { EmbeddingCache, EmbeddingUsage } from '../../src/contract/embedder.js'
 import { cachedEmbedder } from '../../src/embeddings/cached.js'
 import { createEmbedder } from '../../src/embeddings/embedder.js'
+import { freePort } from '../ground/ports.js'
 import { freshPrefix, serverUrl } from '../redis/support/memories.js'
 import { gate } from '../support/gate.js'
 
@@ -196,9 +198,10 @@ describe('a cached embedder', () => {
   })
 })
 
-test('a memory embeds no text twice, whoever wrote it, also after it was opened anew', async () => {
-  const embeddingCache = `sqlite:${await freshFile()}`
+/** Opens a memory over what another one has embedded before, and writes and finds the same text in two tenants. */
+async function embedsOnce(embeddingCache: string): Promise<void> {
   const asked: string[][] = []
+  const told: EmbeddingUsage[] = []
   for (const rounds of [1, 2]) {
     const { asked: mine, embeddingFunction } = model()
     const memory = createBackend('sqlite', {
@@ -206,6 +209,7 @@ test('a memory embeds no text twice, whoever wrote it, also after it was opened 
       embeddingFunction,
       embeddingModel: 'counted',
       embeddingCache,
+      onEmbedding: (usage) => told.push(usage),
     })
     await memory.forTenant('a').memories.add({ userId: 'u', content: 'the same text' })
     await memory.forTenant('b').memories.add({ userId: 'u', content: 'the same text' })
@@ -215,5 +219,42 @@ test('a memory embeds no text twice, whoever wrote it, also after it was opened 
     await memory.close()
     asked.push(...mine)
   }
-  expect(asked.flat()).toHaveLength(1)
+  expect(asked.flat()).toEqual(['the same text'])
+  const first = { model: 'counted', texts: 1, cached: 0, tokens: 3 }
+  const later = { model: 'counted', texts: 1, cached: 1, tokens: 0 }
+  // Tokens are counted as o200k_base, whose table is loaded first.
+  await expect.poll(() => told.length, { timeout: 10_000 }).toBeGreaterThan(1)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(told).toEqual([first, ...told.slice(1).map(() => later)])
+}
+
+describe('a memory embeds no text twice, whoever wrote it, also after it was opened anew, and tells what it sent', () => {
+  test('where the cache is an SQLite file', async () => embedsOnce(`sqlite:${await freshFile()}`))
+
+  test('where the cache is a Redis server, under the prefix of its URL', async () => {
+    const prefix = freshPrefix()
+    const at = (name: string): string => `${serverUrl()}?prefix=${encodeURIComponent(name)}`
+    await embedsOnce(at(prefix))
+    await embedsOnce(at(`${prefix} other`))
+    const kept = new RedisEmbeddingCache({ url: at(prefix) })
+    const none = new RedisEmbeddingCache({ url: at(`${prefix} none`) })
+    const hashes = [createHash('sha256').update('the same text').digest()]
+    expect(await kept.getMany('custom/counted/own', hashes)).toEqual([Float32Array.from(vectorOf('the same text'))])
+    expect(await none.getMany('custom/counted/own', hashes)).toEqual([null])
+    await Promise.all([kept.close(), none.close()])
+  })
+
+  test('and goes on where the Redis server of the cache is away', async () => {
+    const { asked, embeddingFunction } = model()
+    const memory = createBackend('sqlite', {
+      databasePath: ':memory:',
+      embeddingFunction,
+      embeddingModel: 'counted',
+      embeddingCache: `redis://127.0.0.1:${await freePort()}`,
+    })
+    await memory.memories.add({ userId: 'u', content: 'the same text' })
+    expect(await memory.settle()).toEqual({ pending: 0, parked: 0 })
+    expect(asked).toEqual([['the same text']])
+    await memory.close()
+  })
 })
