@@ -1,5 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { createBackend, prepare } from '../src/backend.js'
+import { refused } from './conformance/expecting.js'
+import { ADA, contentsOf, talk } from './conformance/fixtures.js'
+import { freshDatabase, leaveServer } from './postgresql/support/databases.js'
+import { freshPrefix, serverUrl } from './redis/support/memories.js'
+
+afterAll(leaveServer)
 
 const optionsOf = (name: string, options: object): object => prepare(name, options).options
 
@@ -57,5 +63,43 @@ describe('options as the Python package calls them', () => {
     expect(refused('postgresql', { database: 'd', username: 'u', password: 'secret', sslMode: 'x' })).not.toMatch(
       /secret/,
     )
+  })
+})
+
+describe('memories that are opened by those names', () => {
+  it('PostgreSQL by its host, port, database, user and password', async () => {
+    const url = new URL(await freshDatabase())
+    const place = {
+      host: url.hostname,
+      port: Number(url.port),
+      database: decodeURIComponent(url.pathname.slice(1)),
+      username: decodeURIComponent(url.username),
+      ...(url.password && { password: decodeURIComponent(url.password) }),
+      poolMaxSize: 2,
+    }
+    const memory = createBackend('postgresql', place)
+    await talk(memory, 'c', ['by its parts'])
+    await memory.close()
+    const same = createBackend('postgresql', { connectionString: url.href })
+    expect(contentsOf((await same.messages.list('c')).items)).toEqual(['by its parts'])
+    await same.close()
+    const absent = createBackend('postgresql', { ...place, database: `${place.database}, or none` })
+    await refused(absent.connect(), 'connection')
+    await absent.close()
+  })
+
+  it('Redis by keyPrefix and database', async () => {
+    const url = new URL(serverUrl())
+    const keyPrefix = freshPrefix()
+    const place = { host: url.hostname, port: Number(url.port || 6379), keyPrefix }
+    const memory = createBackend('redis', { ...place, database: 1 })
+    await talk(memory, 'c', ['under the prefix'])
+    const same = createBackend('redis', { url: new URL('/1', url).href, prefix: keyPrefix })
+    expect(contentsOf((await same.messages.list('c')).items)).toEqual(['under the prefix'])
+    for (const other of [place, { ...place, database: 1, keyPrefix: `${keyPrefix} other` }]) {
+      await using elsewhere = createBackend('redis', other)
+      expect(await elsewhere.users.get(ADA)).toBeNull()
+    }
+    await Promise.all([memory.close(), same.close()])
   })
 })
