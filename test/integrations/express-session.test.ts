@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import session, { type SessionData } from 'express-session'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createBackend } from '../../src/backend.js'
 import type { Memory } from '../../src/contract/memory.js'
 import { MemorySessionStore } from '../../src/integrations/express-session.js'
+import { freshDatabase, leaveServer } from '../postgresql/support/databases.js'
 import { memories } from '../redis/support/memories.js'
 
 declare module 'express-session' {
@@ -40,10 +41,12 @@ async function serve(store: MemorySessionStore): Promise<{ server: Server; url: 
 }
 
 const redis = memories()
-const stores: readonly (readonly [name: string, open: () => Memory])[] = [
-  ['sqlite', () => createBackend('sqlite', { databasePath: ':memory:' }) as Memory],
-  ['redis', () => redis.create()],
+const stores: readonly (readonly [name: string, open: () => Promise<Memory>])[] = [
+  ['sqlite', async () => createBackend('sqlite', { databasePath: ':memory:' })],
+  ['postgresql', async () => createBackend('postgresql', { connectionString: await freshDatabase(), poolSize: 4 })],
+  ['redis', async () => redis.create()],
 ]
+afterAll(leaveServer)
 
 describe.each(stores)('express-session on %s', (_, open) => {
   let memory: Memory
@@ -51,7 +54,7 @@ describe.each(stores)('express-session on %s', (_, open) => {
   let server: Server
   let url: string
   beforeEach(async () => {
-    memory = open()
+    memory = await open()
     store = new MemorySessionStore({ memory, userIdOf: (data) => data.userId })
     ;({ server, url } = await serve(store))
   })
