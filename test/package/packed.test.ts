@@ -26,7 +26,7 @@ beforeAll(() => {
   files = packed.files.map((file) => file.path)
   execFileSync('tar', ['xzf', join(project, packed.filename), '-C', project])
   execFileSync('mv', [join(project, 'package'), join(modules, 'bruno-memory')])
-  const tools = ['drizzle-kit', 'vitest', 'fast-check', 'typescript', '@types/node']
+  const tools = ['drizzle-kit', 'express-session', 'vitest', 'fast-check', 'typescript', '@types/node']
   for (const name of [...Object.keys(manifest.dependencies), 'bindings', 'file-uri-to-path', ...tools]) {
     if (name.includes('/')) mkdirSync(join(modules, name.split('/')[0] as string), { recursive: true })
     symlinkSync(join(root, 'node_modules', name), join(modules, name))
@@ -131,6 +131,30 @@ describe('the packed package', () => {
       "import { checkId, matches } from 'bruno-memory/backend'; import { ValidationError } from 'bruno-memory';"
     const body = text.slice(text.indexOf('try')).replace("require('bruno-memory').", '')
     expect(run('a.mjs', imports + body)).toBe('true id function\n')
+  })
+
+  it('keeps the sessions of express-session, imported by ESM and required by CommonJS', () => {
+    const body = `
+      const memory = createBackend('sqlite', { databasePath: ':memory:' })
+      const store = new MemorySessionStore({ memory })
+      const done = (error) => error ? console.log(error) : store.get('s', (_, data) => {
+        console.log(store instanceof session.Store, data.visits)
+        memory.close()
+      })
+      store.set('s', { cookie: {}, visits: 3 }, done)`
+    const esm = `
+      import session from 'express-session'
+      import { createBackend } from 'bruno-memory'
+      import { MemorySessionStore } from 'bruno-memory/express-session'`
+    const cjs = `
+      const session = require('express-session')
+      const { createBackend } = require('bruno-memory')
+      const { MemorySessionStore } = require('bruno-memory/express-session')`
+    expect(run('a.mjs', esm + body)).toBe('true 3\n')
+    expect(run('a.cjs', cjs + body)).toBe('true 3\n')
+    const refused = 'try { new MemorySessionStore({}) } catch (e) { console.log(e instanceof ConfigurationError) }'
+    expect(run('a.mjs', `${esm.replace('createBackend', 'ConfigurationError')}\n${refused}`)).toBe('true\n')
+    expect(run('a.cjs', `${cjs.replace('createBackend', 'ConfigurationError')}\n${refused}`)).toBe('true\n')
   })
 
   it('runs its conformance kit in a project of somebody else’s, types included', () => {
