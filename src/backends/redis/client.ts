@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { ClosedError, ConnectionError } from '../../errors.js'
 import type { Connection, MakeConnection } from './connect.js'
-import { codeOf, isLost, isPassing, RedisFailure, translateError } from './errors.js'
+import { codeOf, isLost, isPassing, RedisFailure, translateError, unknownOutcome } from './errors.js'
 import type { Script } from './scripts.js'
 
 const PASSING_PAUSE = 20
@@ -133,16 +133,45 @@ export class RedisClient {
     })
   }
 
+  /**
+   * Runs a script that stores something, as `run` does.
+   *
+   * @throws ConnectionError whose outcome is unknown where it was sent and no answer came in time.
+   */
+  async write(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    let unanswered = 0
+    try {
+      return await this.call(async (connection) => {
+        unanswered++
+        try {
+          return await evaluate(connection, script, keys, args)
+        } catch (error) {
+          if (!isLost(error)) unanswered--
+          throw error
+        }
+      })
+    } catch (error) {
+      throw unanswered > 0 && error instanceof ConnectionError ? unknownOutcome(error.cause) : error
+    }
+  }
+
   /** Runs a script by its hash; a server that does not know it yet is given its text. */
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    return this.call(async (connection) => {
-      try {
-        return await connection.evalsha(script.sha, keys.length, ...keys, ...args)
-      } catch (error) {
-        if (codeOf(error) !== 'NOSCRIPT') throw error
-        return connection.eval(script.text, keys.length, ...keys, ...args)
-      }
-    })
+    return this.call((connection) => evaluate(connection, script, keys, args))
+  }
+}
+
+async function evaluate(
+  connection: Connection,
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  try {
+    return await connection.evalsha(script.sha, keys.length, ...keys, ...args)
+  } catch (error) {
+    if (codeOf(error) !== 'NOSCRIPT') throw error
+    return connection.eval(script.text, keys.length, ...keys, ...args)
   }
 }
 

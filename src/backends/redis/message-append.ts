@@ -102,7 +102,7 @@ async function attemptOf(
   ]
   for (const message of batch) args.push(positionField(message.id), parentField(message), encodeMessage(message))
   return async () => {
-    const [answer, detail] = (await client.run(APPEND, all, args)) as [string, string | number | undefined]
+    const [answer, detail] = (await client.write(APPEND, all, args)) as [string, string | number | undefined]
     if (answer === 'MISSING' || answer === 'LOCKED') return answer
     if (answer === 'OK') place(batch, Number(detail))
     // Of an answer that got lost, the messages may be ours.

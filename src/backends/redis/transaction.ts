@@ -218,7 +218,7 @@ export class Transaction {
       keep,
       now,
     })
-    const answer = await client.run(COMMIT, all, args)
+    const answer = await client.write(COMMIT, all, args)
     if (answer === 'LOCKED') throw new Locked()
     if (answer === 'CHANGED') {
       if (waits === null) throw new Changed()
