@@ -6,7 +6,7 @@ import { LOOPBACK, listens } from './ports.js'
 import { startServer } from './server.js'
 import type { Command, Engine, Place, Server, StartOptions } from './types.js'
 
-const engine: Engine = {
+export const qdrant: Engine<'qdrant'> = {
   name: 'qdrant',
   label: 'Qdrant',
   fix: 'Set QDRANT_URL to a Qdrant server that runs already (compose.yaml starts one).',
@@ -19,9 +19,12 @@ const engine: Engine = {
   url: ({ port }) => `http://${LOOPBACK}:${port}`,
 }
 
-/** `settings` are Qdrant's environment variables, such as `{ QDRANT__SERVICE__API_KEY: 'secret' }`. */
+/**
+ * `settings` are Qdrant's environment variables: with `{ QDRANT__SERVICE__API_KEY: 'secret' }` every request needs the
+ * key, and QDRANT__SERVICE__READ_ONLY_API_KEY is one that may only read.
+ */
 export function startQdrant(options?: StartOptions): Promise<Server> {
-  return startServer(engine, options)
+  return startServer(qdrant, options)
 }
 
 const configOf = (folder: string): string => join(folder, 'qdrant.yaml')
