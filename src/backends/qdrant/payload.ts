@@ -38,6 +38,12 @@ export const instant = (ms: number): string => new Date(ms).toISOString()
 const TEXTS = ['user', 'conversation', 'parent', 'namespace', 'role', 'type', 'category'] as const
 const NUMBERS = ['importance', 'confidence', 'position'] as const
 
+const FRACTIONS = ['importance', 'confidence'] as const
+
+/** The engine reads one of ten numbers of 16 or 17 digits as its neighbour: their text stands beside them. */
+const isLong = (value: number | null): boolean => value !== null && String(value).replace(/\D/g, '').length > 15
+const exactName = (name: (typeof FRACTIONS)[number]): string => `${name}_text`
+
 /** What is null is left out: the engine does not index it, and answers are shorter. */
 export function toPayload(
   tenant: string,
@@ -46,6 +52,7 @@ export function toPayload(
 ): Payload {
   const payload: Record<string, unknown> = { tenant, kind, id: fields.id, revision }
   for (const name of [...TEXTS, ...NUMBERS]) if (fields[name] !== null) payload[name] = fields[name]
+  for (const name of FRACTIONS) if (isLong(fields[name])) payload[exactName(name)] = String(fields[name])
   if (earlier.length > 0) payload.earlier = earlier
   if (fields.tags.length > 0) payload.tags = fields.tags
   payload.created_at = instant(fields.created)
@@ -72,6 +79,11 @@ function numberOrNull(payload: Payload, name: string): number | null {
   if (value === undefined) return null
   if (typeof value !== 'number') throw wrong()
   return value
+}
+
+function fractionOrNull(payload: Payload, name: (typeof FRACTIONS)[number]): number | null {
+  const exact = Number(textOrNull(payload, exactName(name)) ?? Number.NaN)
+  return Number.isNaN(exact) ? numberOrNull(payload, name) : exact
 }
 
 function instantOf(payload: Payload, name: string): number {
@@ -102,8 +114,8 @@ function fieldsOf(payload: Payload): PointFields {
     type: textOrNull(payload, 'type'),
     category: textOrNull(payload, 'category'),
     tags: tagsOf(payload),
-    importance: numberOrNull(payload, 'importance'),
-    confidence: numberOrNull(payload, 'confidence'),
+    importance: fractionOrNull(payload, 'importance'),
+    confidence: fractionOrNull(payload, 'confidence'),
     created: instantOf(payload, 'created_at'),
     expires: payload.expires_at === undefined ? null : instantOf(payload, 'expires_at'),
     position: numberOrNull(payload, 'position'),

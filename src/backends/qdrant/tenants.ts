@@ -78,7 +78,8 @@ export class Tenants {
       tenantId,
       collection: own ?? collectionName,
       shard: tenantsBy === 'shard' ? { shard_key: shard } : {},
-      writes: `?wait=${wait}`,
+      // Of replicas, only an elected one decides about conditions: with the default each does for itself, and updates get lost.
+      writes: `?wait=${wait}&ordering=medium`,
       accept: this.#accept,
       prepare: async () => {
         if (own !== null) await this.#collectionOf(own, tenantId)

@@ -1,15 +1,13 @@
-/** A vector as JSON; nine digits tell every number of 32 bits from its neighbours. */
-export function vectorText(vector: Float32Array): string {
-  let text = '['
-  for (let i = 0; i < vector.length; i++) {
-    if (i > 0) text += ','
-    text += shortest(vector[i] as number)
-  }
-  return `${text}]`
-}
+/** Nine decimal places say nearly every number of 32 bits near 1, in half the characters of the number itself. */
+const PLACES = 1e9
 
-/** Eight digits where they say the same number of 32 bits, which they nearly always do. */
-function shortest(value: number): string {
-  const short = Number(value.toPrecision(8))
-  return Math.fround(short) === value ? String(short) : String(Number(value.toPrecision(9)))
+/** A vector as JSON; read back as 32 bits, its numbers are the same. */
+export function vectorText(vector: Float32Array): string {
+  const numbers = new Array<number>(vector.length)
+  for (let i = 0; i < vector.length; i++) {
+    const value = vector[i] as number
+    const short = Math.round(value * PLACES) / PLACES
+    numbers[i] = Math.fround(short) === value ? short : value
+  }
+  return JSON.stringify(numbers)
 }

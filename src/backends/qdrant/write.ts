@@ -9,30 +9,47 @@ import { vectorText } from './text.js'
 
 /** Characters of one request's body; the server's limit is 32 MB. */
 const MOST_TEXT = 8_000_000
-const MOST_POINTS = 1000
-/** No revision is negative: an upsert on this condition leaves alone what is there. */
-const NEVER = { must: [{ key: 'revision', match: { value: -1 } }] }
+const MOST_POINTS = 125
+const MOST_KEYS = 1000
+const MOST_UNDER_WAY = 4
+/** Nothing meets it: an upsert on this condition leaves alone what is there. */
+const NEVER = { must: [{ has_id: [] }] }
 
 async function send(place: Place, method: 'PUT' | 'POST', path: string, body: string): Promise<void> {
   const at = `${pathOf(place.collection)}/points${path}${place.writes}`
   await place.client.call({ method, path: at, body, writes: true })
 }
 
-/** Texts that fit into one request each. */
-function bodies(texts: readonly string[]): string[][] {
-  const all: string[][] = []
-  let size = Number.POSITIVE_INFINITY
-  for (const text of texts) {
-    const last = all.at(-1)
-    if (last && last.length < MOST_POINTS && size + text.length <= MOST_TEXT) {
-      last.push(text)
-      size += text.length
-    } else {
-      all.push([text])
-      size = text.length
-    }
+/**
+ * Sends the texts in requests of bounded size. The next request is put together while the server works at the one before;
+ * they may take effect in any order, for no point is in two of them.
+ */
+async function sendAll<T>(items: readonly T[], textOf: (item: T) => string, send: (texts: string[]) => Promise<void>) {
+  const under = new Set<Promise<void>>()
+  const failures: unknown[] = []
+  let texts: string[] = []
+  let size = 0
+  const begin = async (): Promise<void> => {
+    const sent = send(texts)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => under.delete(sent))
+    under.add(sent)
+    texts = []
+    size = 0
+    if (under.size >= MOST_UNDER_WAY) await Promise.race(under)
+    // The request leaves before the next one takes this thread.
+    else await new Promise<void>((resolve) => setImmediate(resolve))
   }
-  return all
+  for (const item of items) {
+    const text = textOf(item)
+    if (texts.length === MOST_POINTS || (texts.length > 0 && size + text.length > MOST_TEXT)) await begin()
+    if (failures.length > 0) break
+    texts.push(text)
+    size += text.length
+  }
+  if (texts.length > 0 && failures.length === 0) await begin()
+  await Promise.all(under)
+  if (failures.length > 0) throw failures[0]
 }
 
 const shardText = ({ shard }: Place): string =>
@@ -46,9 +63,11 @@ function upsertText({ tenantId }: Place, kind: SearchKind, { point, vector }: Po
 /** Points that are put there whatever is there, or only where nothing is. */
 async function upsert(place: Place, kind: SearchKind, writes: readonly PointWrite[], guarded: boolean): Promise<void> {
   const filter = guarded ? `,"update_filter":${JSON.stringify(NEVER)}` : ''
-  const texts = writes.map((write) => upsertText(place, kind, write))
-  for (const points of bodies(texts))
-    await send(place, 'PUT', '', `{"points":[${points.join(',')}]${filter}${shardText(place)}}`)
+  await sendAll(
+    writes,
+    (write) => upsertText(place, kind, write),
+    (points) => send(place, 'PUT', '', `{"points":[${points.join(',')}]${filter}${shardText(place)}}`),
+  )
 }
 
 const filterOn = (place: Place, kind: SearchKind, key: string, revision: number | null): Clause =>
@@ -79,9 +98,11 @@ function changeTexts(place: Place, kind: SearchKind, { point, vector, guard }: P
 }
 
 async function change(place: Place, kind: SearchKind, writes: readonly PointWrite[]): Promise<void> {
-  const texts = writes.map((write) => changeTexts(place, kind, write))
-  for (const operations of bodies(texts))
-    await send(place, 'POST', '/batch', `{"operations":[${operations.join(',')}]}`)
+  await sendAll(
+    writes,
+    (write) => changeTexts(place, kind, write),
+    (operations) => send(place, 'POST', '/batch', `{"operations":[${operations.join(',')}]}`),
+  )
 }
 
 /** Writes points and answers the keys that their guard refused. */
@@ -123,7 +144,7 @@ export async function removePoints(
   where: readonly Condition[],
 ): Promise<void> {
   const { client, collection, shard, tenantId, writes, accept } = place
-  for (const some of chunks(keys, MOST_POINTS)) {
+  for (const some of chunks(keys, MOST_KEYS)) {
     const filter = filterOf(tenantId, kind, where, [{ has_id: some }])
     const path = `${pathOf(collection)}/points/delete${writes}`
     await client.call({ method: 'POST', path, body: { ...shard, filter }, accept, writes: true })
