@@ -59,7 +59,7 @@ async function measured(): Promise<Result[]> {
   })
   const narrowed = await compare({
     name: 'the same with a condition on the namespace',
-    goal: 3,
+    goal: 1.5,
     rounds: many(30),
     calls: 5,
     warm: 20,

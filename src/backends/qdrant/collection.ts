@@ -98,6 +98,7 @@ async function index(client: QdrantClient, name: string, { payload_schema: known
  * The space of a collection, which is made if it is absent.
  *
  * @param mark What must stand on the collection beside its space.
+ * @param shards Makes its shards, where they are not made with it.
  */
 export async function ensureCollection(
   client: QdrantClient,
@@ -106,6 +107,7 @@ export async function ensureCollection(
   wanted: WantedSpace,
   dimensions: () => Promise<number>,
   mark: object = {},
+  shards: () => Promise<void> = async () => undefined,
 ): Promise<EmbeddingSpace> {
   let info = await readInfo(client, name)
   if (!info) {
@@ -117,6 +119,7 @@ export async function ensureCollection(
   }
   if (!info) throw foreign(name, 'is gone as soon as it is made')
   const space = check(name, info, wanted, mark)
+  await shards()
   await index(client, name, info)
   return space
 }

@@ -29,8 +29,10 @@ export class QdrantStore implements VectorStore {
   async open(wanted: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace> {
     const { collectionName = DEFAULT_COLLECTION, efSearch, quantization } = this.#options
     await this.#client.checkVersion()
-    const space = await ensureCollection(this.#client, this.#options, collectionName, wanted, dimensions)
-    await this.#tenants.open(space)
+    await this.#tenants.checkServer()
+    const shards = () => this.#tenants.makeShards()
+    const space = await ensureCollection(this.#client, this.#options, collectionName, wanted, dimensions, {}, shards)
+    this.#tenants.open(space)
     this.#settings = { metric: space.metric, efSearch, quantized: quantization !== undefined }
     return space
   }

@@ -1,6 +1,6 @@
 import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { QdrantOptions } from '../../contract/options.js'
-import { ConfigurationError } from '../../errors.js'
+import { ConfigurationError, StorageError } from '../../errors.js'
 import type { QdrantClient } from './client.js'
 import { ensureCollection, hashed, pathOf } from './collection.js'
 import { NearestQueue } from './nearest.js'
@@ -43,29 +43,40 @@ export class Tenants {
     return this.#options.tenantsBy === 'collection' ? [404] : []
   }
 
-  async open(space: EmbeddingSpace): Promise<void> {
+  open(space: EmbeddingSpace): void {
     this.#space = space
-    if (this.#options.tenantsBy === 'shard') await this.#makeShards()
   }
 
-  /** Shards by key need a server in cluster mode; those that are there are left as they are. */
-  async #makeShards(): Promise<void> {
-    const { collectionName, shardTenants = [], shardNumber, replicationFactor } = this.#options
-    const path = pathOf(collectionName)
+  /** Shards by key need a server in cluster mode: without, a collection can be made, and takes nothing. */
+  async checkServer(): Promise<void> {
+    if (this.#options.tenantsBy !== 'shard') return
     const cluster = await this.#client.call<Cluster>({ method: 'GET', path: '/cluster' })
     if (cluster?.status !== 'enabled')
       throw new ConfigurationError("option tenantsBy: 'shard' needs a Qdrant in cluster mode, and this one is not")
-    const shards = await this.#client.call<Shards>({ method: 'GET', path: `${path}/cluster` })
+  }
+
+  async #missingShards(): Promise<string[]> {
+    const { collectionName, shardTenants = [] } = this.#options
+    const path = `${pathOf(collectionName)}/cluster`
+    const shards = await this.#client.call<Shards>({ method: 'GET', path })
     const there = [...(shards?.local_shards ?? []), ...(shards?.remote_shards ?? [])].map(({ shard_key }) => shard_key)
-    for (const shard_key of [SHARED, ...shardTenants.map(hashed)]) {
-      if (there.includes(shard_key)) continue
+    return [SHARED, ...shardTenants.map(hashed)].filter((key) => !there.includes(key))
+  }
+
+  /** Makes the shards that are missing; those of another process that opens at the same moment are no error. */
+  async makeShards(): Promise<void> {
+    const { collectionName, tenantsBy, shardNumber, replicationFactor } = this.#options
+    if (tenantsBy !== 'shard') return
+    for (const shard_key of await this.#missingShards()) {
       const body = {
         shard_key,
         ...(shardNumber !== undefined && { shards_number: shardNumber }),
         ...(replicationFactor !== undefined && { replication_factor: replicationFactor }),
       }
-      await this.#client.call({ method: 'PUT', path: `${path}/shards`, body, writes: true })
+      const path = `${pathOf(collectionName)}/shards`
+      await this.#client.call({ method: 'PUT', path, body, accept: [400], writes: true })
     }
+    if ((await this.#missingShards()).length > 0) throw new StorageError('Qdrant refuses to make shards for tenants')
   }
 
   place(tenantId: string): Place {
