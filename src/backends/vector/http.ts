@@ -75,7 +75,7 @@ export class HttpClient {
         const pause = SHORTEST_PAUSE + Math.random() * Math.min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** attempt)
         if (!mayPass(error) || left() <= pause) throw failureOf(this.#settings, error, call)
         await sleep(pause)
-        if (revive && !(error instanceof Answered)) await revive()
+        if (revive && !(error instanceof Answered)) await within(revive(), left())
       }
     }
   }
@@ -143,6 +143,19 @@ export class HttpClient {
     this.#closed = true
     for (const request of this.#open) request.destroy()
     this.#agent.destroy()
+  }
+}
+
+/** Until it is done, or the time is over: then the next attempt fails by itself. */
+async function within(work: Promise<void>, time: number): Promise<void> {
+  const done = new AbortController()
+  const late = sleep(Math.max(0, time), undefined, { signal: done.signal }).catch(() => undefined)
+  try {
+    await Promise.race([work, late])
+  } finally {
+    done.abort()
+    // What fails when nobody waits any more is known by the next call.
+    work.catch(() => undefined)
   }
 }
 
