@@ -17,7 +17,7 @@ interface Options {
   readonly conversation?: string
   readonly kind?: SearchKind[]
   readonly limit: string
-  readonly mode: SearchMode
+  readonly mode?: SearchMode
   readonly embeddings?: string
   readonly explain?: true
   readonly json?: true
@@ -31,9 +31,10 @@ export function register(program: Command, io: CliIo): void {
     .argument('<text...>', 'what to look for: any text, taken as words')
   embeddingsOption(storeOptions(command))
     .addOption(
-      new Option('--mode <mode>', 'by words, by meaning, or by both; the last two need vectors')
-        .choices(['text', 'vector', 'hybrid'])
-        .default('text'),
+      new Option(
+        '--mode <mode>',
+        'by words, by meaning, or by both; the last two need vectors (default: text; vector where no words are found)',
+      ).choices(['text', 'vector', 'hybrid']),
     )
     .option('--tenant <id>', 'the tenant', 'default')
     .option('--user <id>', 'only of this user')
@@ -59,7 +60,8 @@ async function search(text: string, options: Options, io: CliIo): Promise<void> 
   ] as const)
     if (id !== undefined) checkId(id, name)
   const store = findStore(options, io)
-  const embeddings = options.mode === 'text' ? undefined : embeddingsOf(options, io)
+  const byWords = options.mode === 'text' || (options.mode === undefined && store.upkeep !== null)
+  const embeddings = byWords ? undefined : embeddingsOf(options, io)
   await withMemory(store, { ...options, ...(embeddings && { embeddings }) }, async (memory) => {
     const scope = memory.forTenant(tenant)
     const started = performance.now()

@@ -3,13 +3,14 @@ import type { Command } from 'commander'
 import { checkId } from '../model/parse.js'
 import { bytes, number, table } from './format.js'
 import { type CliIo, line, printJson } from './io.js'
-import { findStore, storeOptions, withMemory } from './open.js'
+import { embeddingsOf, embeddingsOption, findStore, storeOptions, withMemory } from './open.js'
 
 interface Options {
   readonly url?: string
   readonly language?: string
   readonly tenant: string
   readonly user?: string
+  readonly embeddings?: string
   readonly json?: true
 }
 
@@ -18,7 +19,7 @@ export function register(program: Command, io: CliIo): void {
     .command('stats')
     .summary('count what a memory holds')
     .description('Counts exactly what a tenant, or one of its users, has in the memory; expired records are left out.')
-  storeOptions(command)
+  embeddingsOption(storeOptions(command))
     .option('--tenant <id>', 'the tenant', 'default')
     .option('--user <id>', 'only this user')
     .option('--json', 'print one JSON document')
@@ -35,7 +36,10 @@ async function stats(options: Options, io: CliIo): Promise<void> {
   checkId(options.tenant, '--tenant')
   if (options.user !== undefined) checkId(options.user, '--user')
   const store = findStore(options, io)
-  const statistics = await withMemory(store, options, (memory) =>
+  // An SQL store counts without a model, which it would otherwise begin to follow.
+  const { embeddings: _, ...others } = options
+  const embeddings = store.upkeep === null ? embeddingsOf(options, io) : undefined
+  const statistics = await withMemory(store, { ...others, ...(embeddings && { embeddings }) }, (memory) =>
     memory.forTenant(options.tenant).statistics(options.user === undefined ? {} : { userId: options.user }),
   )
   const fileBytes = sizeOf(store.path)
