@@ -96,10 +96,13 @@ class CachedEmbedder implements Embedder {
   #told(texts: number, sent: readonly string[]): void {
     const { onEmbedding, count } = this.#settings
     if (!onEmbedding || texts === 0) return
-    void count().then((tokensOf) => {
-      const tokens = sent.reduce((sum, text) => sum + tokensOf(text), 0)
-      onEmbedding({ model: this.model, texts, cached: texts - sent.length, tokens })
-    }, nothing)
+    count()
+      .then((tokensOf) => {
+        const tokens = sent.reduce((sum, text) => sum + tokensOf(text), 0)
+        onEmbedding({ model: this.model, texts, cached: texts - sent.length, tokens })
+      })
+      // What a listener throws is no failure of the write, and must not end the process.
+      .catch(nothing)
   }
 
   /** Questions are remembered by the embedder itself: they are asked once and seldom again. */

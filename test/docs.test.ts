@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+let folder: string
+beforeAll(async () => {
+  // Inside the project, so that packages are found.
+  folder = await mkdtemp(join(root, 'node_modules', '.docs-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+/** The blocks of a guide that say they run as pasted. */
+function examplesOf(path: string): string[] {
+  const text = readFileSync(join(root, path), 'utf8')
+  return [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code = '']) => code)
+}
+
+/** Where the guides name a server of everybody's, the test's own stands. */
+function placed(code: string, run: string): string {
+  const servers = inject('servers')
+  const chroma = new URL(servers.CHROMA_URL)
+  return code
+    .replaceAll("'bruno-memory'", JSON.stringify(pathToFileURL(join(root, 'src/index.ts')).href))
+    .replaceAll("process.env.REDIS_URL ?? 'redis://localhost:6379'", `'${servers.REDIS_URL}'`)
+    .replaceAll("process.env.QDRANT_URL ?? 'http://127.0.0.1:6333'", `'${servers.QDRANT_URL}'`)
+    .replaceAll('port: 8000,', `port: ${chroma.port},`)
+    .replaceAll("'./", `'${folder}/${run}-`)
+    .replaceAll('sqlite:./', `sqlite:${folder}/${run}-`)
+}
+
+describe.each([
+  ['docs/qdrant.md', 1],
+  ['docs/chromadb.md', 1],
+  ['docs/redis.md', 1],
+] as const)('%s', (path, least) => {
+  const examples = examplesOf(path)
+  test(`has at least ${least} examples`, () => expect(examples.length).toBeGreaterThanOrEqual(least))
+  test.each(examples.map((code, i) => [i + 1, code] as const))('example %i runs as it stands', async (i, code) => {
+    const run = `${path.replace(/\W/g, '-')}-${i}`
+    const file = join(folder, `${run}.ts`)
+    await writeFile(file, placed(code, run))
+    await expect(import(/* @vite-ignore */ file)).resolves.toBeDefined()
+  })
+})
