@@ -3,10 +3,11 @@ import { cursors } from '../../contract/cursor.js'
 import type { MemoryListOptions, MemoryRepository, RecallQuery } from '../../contract/repositories.js'
 import { ConflictError, ValidationError } from '../../errors.js'
 import type { CheckedMemory } from '../../model/check.js'
-import { mergeJson } from '../../model/json.js'
+import type { MemoryPatch } from '../../model/inputs.js'
 import { checkFlag, checkLimit, checkNames, pageWindow } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { MemoryEntry } from '../../model/records.js'
+import { changedRecord } from '../../repository/changed-records.js'
 import { checkFilter, FILTER_NAMES } from '../../repository/filter.js'
 import { isAlive, matches } from '../../repository/matches.js'
 import { newMemory } from '../../repository/new-records.js'
@@ -80,13 +81,12 @@ async function lookUp(context: VectorContext, id: string, expired = false) {
   return isAlive(memory, context.clock(), expired) ? { point, memory } : null
 }
 
-async function update(context: VectorContext, id: string, patch: Partial<MemoryEntry>, version: number | undefined) {
+async function update(context: VectorContext, id: string, patch: MemoryPatch, version: number | undefined) {
   const found = await lookUp(context, id)
   if (!found) throw missing('memory')
   const { point, memory } = found
   checkVersion('memory', memory.version, version)
-  const metadata = mergeJson(memory.metadata, patch.metadata ?? {})
-  const changed = { ...memory, ...patch, metadata, updatedAt: nowOf(context), version: memory.version + 1 }
+  const changed = changedRecord(memory, patch, nowOf(context))
   const [embedded] = await embed(context, [{ text: changed.content, own: null, before: point }])
   const { vector, hash } = embedded as NonNullable<typeof embedded>
   const next = toPoint('memory', changed, null, { revision: newRevision(), hash, before: point })
@@ -199,7 +199,7 @@ export function vectorMemories(context: VectorContext): Plain<MemoryRepository> 
     },
     async update(id, patch, options = {}) {
       checkId(id, 'id')
-      const checked = checks.memoryPatch(patch) as Partial<MemoryEntry>
+      const checked = checks.memoryPatch(patch)
       const version = checkVersionOption(options.version)
       return changing('memory', version, () => update(context, id, checked, version))
     },

@@ -1,13 +1,13 @@
 import type { Plain } from '../../contract/backend.js'
 import type { AppendOptions, MessageListOptions, MessageRepository } from '../../contract/repositories.js'
-import { UnsupportedError, ValidationError } from '../../errors.js'
-import type { CheckedMessage } from '../../model/check.js'
-import type { NewMessage } from '../../model/inputs.js'
-import { mergeJson } from '../../model/json.js'
+import { UnsupportedError } from '../../errors.js'
+import type { MessagePatch, NewMessage } from '../../model/inputs.js'
 import { checkFlag, checkNames } from '../../model/page-options.js'
 import { checkId } from '../../model/parse.js'
 import type { Message } from '../../model/records.js'
+import { changedMessage } from '../../repository/changed-records.js'
 import { messageWindow } from '../../repository/message-options.js'
+import { newMessage } from '../../repository/new-records.js'
 import { toPage } from '../../repository/paging.js'
 import { checkVersion, checkVersionOption, missing } from '../../repository/refusals.js'
 import { newRevision, nowOf, type VectorContext } from './context.js'
@@ -21,28 +21,6 @@ import { changing, Raced } from './writing.js'
 
 /** Messages that are counted at a time. */
 const BATCH = 1000
-
-function newMessage(context: VectorContext, conversationId: string, input: CheckedMessage): Message {
-  const createdAt = input.createdAt ?? nowOf(context)
-  return {
-    tenantId: context.tenantId,
-    id: input.id ?? context.newId(),
-    conversationId,
-    position: 0,
-    parentId: input.parentId ?? null,
-    role: input.role,
-    type: input.type ?? 'text',
-    content: input.content ?? '',
-    parts: input.parts ?? null,
-    name: input.name ?? null,
-    toolCallId: input.toolCallId ?? null,
-    status: input.status ?? 'complete',
-    metadata: input.metadata ?? {},
-    createdAt,
-    updatedAt: input.updatedAt ?? createdAt,
-    version: 1,
-  }
-}
 
 function draftsOf(
   context: VectorContext,
@@ -98,17 +76,14 @@ async function turnCount(context: VectorContext, conversationId: string): Promis
 async function update(
   context: VectorContext,
   key: string,
-  patch: Partial<Message>,
+  patch: MessagePatch,
   version: number | undefined,
 ): Promise<Message> {
   const [before] = await context.points.fetch('message', [key])
   if (!before) throw missing('message')
   const stored = toRecord('message', before, context.tenantId)
   checkVersion('message', stored.version, version)
-  const metadata = mergeJson(stored.metadata, patch.metadata ?? {})
-  const message = { ...stored, ...patch, metadata, updatedAt: nowOf(context), version: stored.version + 1 }
-  if (message.content.trim() === '' && !message.parts?.length)
-    throw new ValidationError('content', 'must not be blank where there are no parts')
+  const message = changedMessage(stored, patch, nowOf(context))
   const [embedded] = await embed(context, [{ text: textOfMessage(message), own: null, before }])
   const { vector, hash } = embedded as NonNullable<typeof embedded>
   const point = toPoint('message', message, before.fields.user ?? '', { revision: newRevision(), hash, before })
@@ -147,7 +122,7 @@ export function vectorMessages(context: VectorContext): Plain<MessageRepository>
     },
     async update(conversationId, id, patch, options = {}) {
       const key = keyed(conversationId, id)
-      const checked = checks.messagePatch(patch) as Partial<Message>
+      const checked = checks.messagePatch(patch)
       const version = checkVersionOption(options.version)
       return changing('message', version, () => update(context, key, checked, version))
     },
