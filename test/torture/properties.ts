@@ -7,7 +7,15 @@ const { values } = parseArgs({ options: { rounds: { type: 'string' }, seed: { ty
 const rounds = Number(values.rounds ?? 1)
 const first = Number(values.seed ?? Date.now() % 1_000_000_000)
 const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url))
-const files = ['test/archive', 'test/context', 'test/embeddings', 'test/import', 'test/sqlite', 'test/postgresql']
+const files = [
+  'test/archive',
+  'test/context',
+  'test/embeddings',
+  'test/import',
+  'test/sqlite',
+  'test/postgresql',
+  'test/vector',
+]
 const failed: number[] = []
 for (let round = 0; round < rounds; round++) {
   const seed = first + round
