@@ -1,5 +1,5 @@
 import type { ChromaOptions } from '../../contract/options.js'
-import { ConfigurationError, StorageError } from '../../errors.js'
+import { ClosedError, ConfigurationError, ConnectionError, StorageError } from '../../errors.js'
 import { type HttpCall, HttpClient } from '../vector/http.js'
 import { type LocalServer, openLocal } from './local.js'
 
@@ -26,6 +26,27 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
 
 type Call = Omit<HttpCall, 'body' | 'path'> & { readonly body?: string | object | undefined }
 
+const CALL_TIMEOUT = 10_000
+
+/** Of an answer that the server never gives: a page of a proxy in between, with a status of success. */
+const foreignAnswer = (writes: boolean): ConnectionError =>
+  new ConnectionError('what answered is no ChromaDB: is there a proxy in between?', {
+    outcome: writes ? 'unknown' : 'none',
+  })
+
+/** Resolves when the server is there again, or has not come within that time: the call then says what is wrong. */
+async function revived(local: LocalServer, longest: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, longest)
+  })
+  try {
+    await Promise.race([local.ready(), over])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** What the server says of itself. */
 export interface Abilities {
   /** Records of one request at most. */
@@ -39,6 +60,7 @@ export class ChromaClient {
   readonly #options: ChromaOptions
   #http: HttpClient | null = null
   #local: LocalServer | null = null
+  #closed = false
   #abilities: Abilities = { batch: 100, base64: false }
 
   constructor(options: ChromaOptions) {
@@ -51,17 +73,25 @@ export class ChromaClient {
     return this.#abilities
   }
 
+  /** Milliseconds for one call with its retries. */
+  get callTimeout(): number {
+    return this.#options.callTimeout ?? CALL_TIMEOUT
+  }
+
+  async #openLocal(): Promise<LocalServer | null> {
+    const { persistDirectory, chromaCommand, startTimeout } = this.#options
+    if (persistDirectory === undefined) return null
+    return openLocal({
+      persistDirectory,
+      ...(chromaCommand !== undefined && { chromaCommand }),
+      ...(startTimeout !== undefined && { startTimeout }),
+    })
+  }
+
   async open(): Promise<void> {
-    const { persistDirectory, chromaCommand, startTimeout, callTimeout = 10_000 } = this.#options
     const { host = '127.0.0.1', port = 8000, ssl = false, headers = {} } = this.#options
-    const local =
-      persistDirectory === undefined
-        ? null
-        : await openLocal({
-            persistDirectory,
-            ...(chromaCommand !== undefined && { chromaCommand }),
-            ...(startTimeout !== undefined && { startTimeout }),
-          })
+    const { callTimeout } = this
+    const local = await this.#openLocal()
     this.#local = local
     this.#http = new HttpClient({
       name: 'ChromaDB',
@@ -70,9 +100,11 @@ export class ChromaClient {
       port: () => local?.port ?? port,
       headers,
       callTimeout,
-      revive: local ? () => local.ready() : undefined,
+      revive: local ? () => revived(local, callTimeout) : undefined,
     })
     try {
+      // Closed while the server of the folder was starting.
+      if (this.#closed) throw new ClosedError('the memory is closed')
       await this.#ask()
     } catch (error) {
       await this.close()
@@ -89,6 +121,7 @@ export class ChromaClient {
   }
 
   async http({ body, ...call }: Call, path: string): Promise<{ status: number; value: unknown }> {
+    if (this.#closed) throw new ClosedError('the memory is closed')
     if (!this.#http) throw new StorageError('the client of ChromaDB is not open')
     const text = typeof body === 'object' ? JSON.stringify(body) : body
     return this.#http.call({ ...call, path, body: text })
@@ -101,10 +134,25 @@ export class ChromaClient {
   }
 
   /** The same with its status. */
-  onCollection(call: Call, path = ''): Promise<{ status: number; value: unknown }> {
+  async onCollection(call: Call, path = ''): Promise<{ status: number; value: unknown }> {
+    const answer = await this.http(call, `${this.#database()}/collections${path}`)
+    // Taken for an answer, it would be a write that is acknowledged and never made, or a collection that is not there.
+    if (answer.status < 300 && answer.value === undefined) throw foreignAnswer(call.writes === true)
+    return answer
+  }
+
+  #database(): string {
     const { chromaTenant = 'default_tenant', chromaDatabase = 'default_database' } = this.#options
-    const base = `/api/v2/tenants/${encodeURIComponent(chromaTenant)}/databases/${encodeURIComponent(chromaDatabase)}`
-    return this.http(call, `${base}/collections${path}`)
+    return `/api/v2/tenants/${encodeURIComponent(chromaTenant)}/databases/${encodeURIComponent(chromaDatabase)}`
+  }
+
+  /** @throws ConfigurationError where the server has no such database. */
+  async checkDatabase(): Promise<void> {
+    const { status } = await this.http({ method: 'GET', accept: [404] }, this.#database())
+    if (status === 404)
+      throw new ConfigurationError(
+        'the server has no such database: create it, or see the options chromaTenant and chromaDatabase',
+      )
   }
 
   async ping(): Promise<boolean> {
@@ -113,6 +161,7 @@ export class ChromaClient {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#http?.close()
     await this.#local?.close()
   }

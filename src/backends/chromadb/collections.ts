@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { DistanceMetric, EmbeddingSpace } from '../../contract/embedder.js'
 import type { ChromaOptions } from '../../contract/options.js'
-import { ConfigurationError } from '../../errors.js'
+import { ConfigurationError, StorageError } from '../../errors.js'
 import { SEARCH_KINDS, type SearchKind } from '../../model/records.js'
 import { compareSpaces, readSpace } from '../vector/space.js'
 import type { WantedSpace } from '../vector/store.js'
@@ -66,8 +66,14 @@ export class Collections {
     }
     const metadata = { bruno_memory: LAYOUT, space: JSON.stringify(space), ...mark }
     const body = { name, metadata, configuration: { hnsw }, get_or_create: false }
-    // Another process may make it at the same moment (409): then it is looked at.
-    await this.#client.collections({ method: 'POST', body, accept: [409], writes: true })
+    try {
+      // Another process may make it at the same moment (409): then it is looked at.
+      await this.#client.collections({ method: 'POST', body, accept: [409], writes: true })
+    } catch (error) {
+      // Collections of a database that is not there are merely none: the server says so when one is made.
+      if (error instanceof StorageError) await this.#client.checkDatabase()
+      throw error
+    }
   }
 
   #check({ name, metadata }: Info, wanted: WantedSpace, mark: Readonly<Record<string, string>>): EmbeddingSpace {

@@ -1,6 +1,6 @@
 import type { MetadataCondition, Scalar } from '../../contract/filter.js'
 import type { Condition } from '../vector/store.js'
-import { fractionValue, numberValue, textOrder, textValue, token } from './metadata.js'
+import { fractionValue, NOWHERE, numberValue, textOrder, textValue, token } from './metadata.js'
 
 /** A condition in Chroma's words. */
 export type Where = Readonly<Record<string, unknown>>
@@ -15,11 +15,16 @@ interface Range<T> {
 const all = (conditions: readonly Where[]): Where | undefined =>
   conditions.length > 1 ? { $and: conditions } : conditions[0]
 
-const any = (conditions: readonly Where[]): Where =>
-  conditions.length > 1 ? { $or: conditions } : (conditions[0] as Where)
+/** Revisions start at 1. An empty list is no condition to the engine. */
+const NOTHING: Where = { revision: 0 }
 
-const among = (name: string, values: readonly string[]): Where =>
-  values.length === 1 ? { [name]: values[0] } : { [name]: { $in: values } }
+const any = (conditions: readonly Where[]): Where =>
+  conditions.length > 1 ? { $or: conditions } : (conditions[0] ?? NOTHING)
+
+function among(name: string, values: readonly string[]): Where {
+  if (values.length === 0) return NOTHING
+  return values.length === 1 ? { [name]: values[0] } : { [name]: { $in: values } }
+}
 
 /** Bounds by whole numbers that nearest values may share: what is open becomes closed, and meets no less. */
 function within<T>(name: string, { gt, gte, lt, lte }: Range<T>, of: (value: T) => number): Where[] {
@@ -37,6 +42,8 @@ const exactly = (name: string, range: Range<number>): Where[] =>
     value === undefined ? [] : [{ [name]: { [`$${operator}`]: value } }],
   )
 
+const tokenOf = (value: Scalar): string => token(value) as string
+
 function metadataWhere(key: string, condition: MetadataCondition): Where[] {
   const name = `m:${key}`
   if (typeof condition !== 'object' || condition === null) return [{ [name]: token(condition) }]
@@ -44,14 +51,7 @@ function metadataWhere(key: string, condition: MetadataCondition): Where[] {
   const numbers = Object.fromEntries(Object.entries(operands).filter(([, value]) => typeof value === 'number'))
   const texts = Object.fromEntries(Object.entries(operands).filter(([, value]) => typeof value === 'string'))
   return [
-    ...(values && values.length > 0
-      ? [
-          among(
-            name,
-            values.map((value: Scalar) => token(value) as string),
-          ),
-        ]
-      : []),
+    ...(values ? [among(name, values.map(tokenOf))] : []),
     ...within<number>(`n:${key}`, numbers, numberValue),
     ...within<string>(`s:${key}`, texts, textOrder),
   ]
@@ -69,7 +69,10 @@ function clauses(condition: Condition): Where[] {
       : [among(field, values.map(textValue))]
   }
   const { field, ...range } = condition
-  return field === 'importance' || field === 'confidence' ? within(field, range, fractionValue) : exactly(field, range)
+  // What stands for null is less than anything, and is in no range.
+  if (field === 'position') return [{ position: { $gt: NOWHERE } }, ...exactly(field, range)]
+  if (field === 'created') return exactly(field, range)
+  return [{ [field]: { $gte: 0 } }, ...within(field, range, fractionValue)]
 }
 
 /** The conditions as one; undefined where there are none. The tenant and the kind are the collection itself. */

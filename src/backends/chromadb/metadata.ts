@@ -10,6 +10,8 @@ export type Metadata = Record<string, string | number | boolean>
 const FRACTION = 2 ** 52
 /** Later than any instant. */
 const NEVER = 9e15
+/** The position of what has none. */
+export const NOWHERE = -9e15
 const NONE = '-'
 
 export const textValue = (value: string | null): string => (value === null ? NONE : `=${value}`)
@@ -30,7 +32,6 @@ export function numberValue(value: number): number {
 /** Whole numbers in the order of texts' bytes; those with the same beginning share one. */
 export function textOrder(value: string): number {
   const bytes = Buffer.alloc(6)
-  bytes.write(value.slice(0, 6))
   Buffer.from(value.slice(0, 6)).subarray(0, 6).copy(bytes)
   return bytes.readUIntBE(0, 6)
 }
@@ -88,7 +89,7 @@ export function toMetadata(point: Point, before: Metadata | null): Metadata {
     confidence: fields.confidence === null ? -1 : fractionValue(fields.confidence),
     created: fields.created,
     expires: fields.expires ?? NEVER,
-    position: fields.position ?? -1,
+    position: fields.position ?? NOWHERE,
     fields: JSON.stringify(fields),
     rest,
     revision,
@@ -105,7 +106,7 @@ const isNumberOrNull = (value: unknown): boolean => value === null || typeof val
 const TEXTS = ['user', 'conversation', 'parent', 'namespace', 'role', 'type', 'category'] as const
 const NUMBERS = ['importance', 'confidence', 'expires', 'position'] as const
 
-export function fieldsOf({ fields: text }: Metadata): PointFields {
+function fieldsOf({ fields: text }: Metadata): PointFields {
   let fields: Partial<PointFields>
   try {
     fields = JSON.parse(String(text))

@@ -1,10 +1,11 @@
 import type { DistanceMetric } from '../../contract/embedder.js'
 import { StorageError } from '../../errors.js'
+import { meetsAll } from '../vector/conditions.js'
 import { distanceOf } from '../vector/distance.js'
 import type { Condition, NearestQuery, NearPoint } from '../vector/store.js'
 import { whereOf } from './filters.js'
 import { type Metadata, toPoint } from './metadata.js'
-import { chunks, fetchPoints, get, read, type Tenant } from './tenant.js'
+import { chunks, fetchPoints, get, onCollection, type Tenant } from './tenant.js'
 
 /** Vectors that are compared here at a time. */
 const CHUNK = 500
@@ -23,22 +24,43 @@ function distance(metric: DistanceMetric, value: number | null | undefined): num
   return metric === 'cosine' ? value : value - 1
 }
 
-/** What has expired or has no vector is left to whoever asks: each condition costs more than the question itself. */
+/** What has expired or has no vector is left out here: each condition costs more than the question itself. */
 const asked = (where: readonly Condition[]): readonly Condition[] =>
   where.filter((condition) => !('alive' in condition || 'embedded' in condition))
 
-async function quick(tenant: Tenant, { kind, where, vector, limit }: NearestQuery): Promise<NearPoint[]> {
-  const found = await read<Queried>(tenant, kind, '/query', {
+async function queried(tenant: Tenant, { kind, where, vector, limit }: NearestQuery): Promise<NearPoint[]> {
+  const body = {
     query_embeddings: [Array.from(vector)],
     n_results: limit,
-    where: whereOf(asked(where)),
+    where: whereOf(where),
     include: ['distances', 'metadatas', 'documents'],
-  })
+  }
+  const found = await onCollection<Queried>(tenant, kind, '/query', { body })
   const [ids = []] = found?.ids ?? []
   return ids.map((id, i) => ({
     point: toPoint(id, found?.metadatas?.[0]?.[i], found?.documents?.[0]?.[i]),
     distance: distance(tenant.metric, found?.distances?.[0]?.[i]),
   }))
+}
+
+/** The engine answers all that meets the conditions, and may answer others: these are left out, and more asked for. */
+async function quick(tenant: Tenant, query: NearestQuery): Promise<NearPoint[]> {
+  const { where, limit } = query
+  const few = asked(where)
+  const first = await queried(tenant, { ...query, where: few })
+  const met = first.filter(({ point }) => meetsAll(point, where))
+  if (met.length === limit || first.length < limit) return met
+  // Where much has expired or has no vector, the engine finds the rest faster than a larger answer would.
+  for (let wanted = limit; ; wanted *= 4) {
+    const found = await queried(tenant, { ...query, limit: wanted })
+    const all = found.filter(({ point }) => meetsAll(point, where))
+    if (all.length >= limit || found.length < wanted) return all.slice(0, limit)
+  }
+}
+
+function embeddingOf({ dimensions }: Tenant, values: readonly number[] | undefined): Float32Array {
+  if (values?.length !== dimensions) throw new StorageError('ChromaDB answered a vector of another length')
+  return Float32Array.from(values)
 }
 
 /** Every vector that meets the conditions is read and compared; the best are kept. */
@@ -50,7 +72,7 @@ async function exactly(tenant: Tenant, query: NearestQuery): Promise<NearPoint[]
     const { ids: keys, embeddings } = await get(tenant, kind, { ids: some, include: ['embeddings'] })
     const near = keys.map((key, i) => ({
       key,
-      distance: distanceOf(tenant.metric, Float32Array.from(embeddings?.[i] ?? []), vector),
+      distance: distanceOf(tenant.metric, embeddingOf(tenant, embeddings?.[i]), vector),
     }))
     best = [...best, ...near].sort((a, b) => a.distance - b.distance).slice(0, limit)
   }

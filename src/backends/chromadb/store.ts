@@ -4,10 +4,9 @@ import type { VectorScope, VectorStore, WantedSpace } from '../vector/store.js'
 import { ChromaClient } from './client.js'
 import { Collections } from './collections.js'
 import { whereOf } from './filters.js'
-import { fieldsOf, type Metadata } from './metadata.js'
 import { nearestPoints } from './nearest.js'
 import { orderedPoints } from './page.js'
-import { countPoints, fetchPoints, get, type Tenant } from './tenant.js'
+import { countPoints, fetchPoints, get, metadatasOf, type Tenant } from './tenant.js'
 import { Turns } from './turns.js'
 import { removePoints, writePoints } from './write.js'
 
@@ -51,8 +50,8 @@ export class ChromaStore implements VectorStore {
       nearest: (query) => nearestPoints(tenant, query),
       count: (kind, where) => countPoints(tenant, kind, where),
       async distinct(kind, field, where) {
-        const { metadatas } = await get(tenant, kind, { where: whereOf(where), include: ['metadatas'] })
-        return [...new Set((metadatas ?? []).flatMap((metadata) => fieldsOf(metadata as Metadata)[field] ?? []))]
+        const found = await metadatasOf(tenant, kind, where)
+        return [...new Set(found.flatMap(({ fields }) => fields[field] ?? []))]
       },
     }
   }

@@ -1,6 +1,7 @@
 import type { DistanceMetric } from '../../contract/embedder.js'
 import { StorageError } from '../../errors.js'
 import type { SearchKind } from '../../model/records.js'
+import { meetsAll } from '../vector/conditions.js'
 import type { Condition, Point } from '../vector/store.js'
 import type { ChromaClient } from './client.js'
 import type { Collections } from './collections.js'
@@ -15,7 +16,7 @@ export interface Tenant {
   readonly tenantId: string
   readonly metric: DistanceMetric
   readonly dimensions: number
-  /** Writers of this process to one collection, one after the other. */
+  /** Writers of this process to one point, one after the other. */
   readonly turns: Turns
 }
 
@@ -28,14 +29,30 @@ export interface Got {
 
 const NOTHING: Got = { ids: [], metadatas: [], documents: [], embeddings: [] }
 
-/** A read of a tenant's collection; undefined where it has none, or none any more. */
-export async function read<T>(tenant: Tenant, kind: SearchKind, path: string, body: object): Promise<T | undefined> {
-  const { client, collections, tenantId } = tenant
-  const id = await collections.find(tenantId, kind)
-  if (id === null) return undefined
-  const answer = await client.collections<T>({ method: 'POST', body, accept: [404] }, `/${id}${path}`)
-  if (answer === undefined) collections.forget(tenantId, kind)
-  return answer
+interface Asked {
+  readonly method?: 'GET' | 'POST'
+  readonly body?: object
+  readonly writes?: boolean
+}
+
+/**
+ * A call to a tenant's collection; undefined where it has none. One that is gone is looked for again: somebody may have
+ * made another one of the name, whose points must not be taken for none.
+ */
+export async function onCollection<T>(
+  { client, collections, tenantId }: Tenant,
+  kind: SearchKind,
+  path: string,
+  { method = 'POST', ...asked }: Asked,
+): Promise<T | undefined> {
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    const id = await collections.find(tenantId, kind)
+    if (id === null) return undefined
+    const { status, value } = await client.onCollection({ method, accept: [404], ...asked }, `/${id}${path}`)
+    if (status !== 404) return value as T
+    collections.forget(tenantId, kind)
+  }
+  return undefined
 }
 
 interface Get {
@@ -46,7 +63,7 @@ interface Get {
 }
 
 export async function get(tenant: Tenant, kind: SearchKind, asked: Get): Promise<Got> {
-  const found = (await read<Got>(tenant, kind, '/get', asked)) ?? NOTHING
+  const found = (await onCollection<Got>(tenant, kind, '/get', { body: asked })) ?? NOTHING
   if (!Array.isArray(found.ids)) throw new StorageError('ChromaDB answered something else than records')
   return found
 }
@@ -66,6 +83,27 @@ export async function fetchPoints(tenant: Tenant, kind: SearchKind, keys: readon
   return found
 }
 
+const FRACTIONS = ['importance', 'confidence']
+const ofFraction = (condition: Condition): boolean => 'field' in condition && FRACTIONS.includes(condition.field)
+
 export async function countPoints(tenant: Tenant, kind: SearchKind, where: readonly Condition[]): Promise<number> {
+  if (where.length === 0) {
+    const count = (await onCollection(tenant, kind, '/count', { method: 'GET' })) ?? 0
+    if (typeof count !== 'number') throw new StorageError('ChromaDB answered something else than a count')
+    return count
+  }
+  // Fractions that are nearly equal share a whole number in the engine: they are compared here.
+  if (where.some(ofFraction)) return (await metadatasOf(tenant, kind, where)).length
   return (await get(tenant, kind, { where: whereOf(where), include: [] })).ids.length
+}
+
+/** What meets the conditions, those on the record's own metadata left out, without its content. */
+export async function metadatasOf(
+  tenant: Tenant,
+  kind: SearchKind,
+  where: readonly Condition[],
+  more: readonly Where[] = [],
+): Promise<Pick<Point, 'key' | 'fields'>[]> {
+  const { ids, metadatas } = await get(tenant, kind, { where: whereOf(where, more), include: ['metadatas'] })
+  return ids.map((key, i) => toPoint(key, metadatas?.[i], '')).filter((point) => meetsAll(point, where))
 }

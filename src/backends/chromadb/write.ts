@@ -3,13 +3,19 @@ import type { SearchKind } from '../../model/records.js'
 import type { Condition, Guard, PointWrite } from '../vector/store.js'
 import { whereOf } from './filters.js'
 import { type Metadata, toMetadata } from './metadata.js'
-import { chunks, get, type Tenant } from './tenant.js'
+import { chunks, get, onCollection, type Tenant } from './tenant.js'
 
 /** Points of one request: the server may take more, and its time would grow beyond that of a call. */
 const MOST_POINTS = 500
+/** Of one request: servers refuse more than 40 MB. A point that is larger goes by itself. */
+const MOST_BYTES = 8 * 1024 * 1024
 
-interface Stored extends Pick<PointWrite, 'point' | 'vector'> {
-  readonly metadata: Metadata
+/** A point as JSON. */
+interface Row {
+  readonly id: string
+  readonly metadata: string
+  readonly document: string
+  readonly embedding: string
 }
 
 function refuses(guard: Guard, there: Metadata | undefined): boolean {
@@ -18,24 +24,49 @@ function refuses(guard: Guard, there: Metadata | undefined): boolean {
 }
 
 /** A point without a vector has one in the engine all the same, which nobody is told of. */
-function vectorOf({ dimensions }: Tenant, vector: PointWrite['vector']): Float32Array {
-  if (vector instanceof Float32Array) return vector
-  const placeholder = new Float32Array(dimensions)
-  placeholder[0] = 1
-  return placeholder
+function embeddingOf({ client, dimensions }: Tenant, given: PointWrite['vector']): string {
+  if (given === 'keep') return ''
+  const vector = given ?? Float32Array.from({ length: dimensions }, (_, i) => (i === 0 ? 1 : 0))
+  return JSON.stringify(client.abilities.base64 ? encodeVector(vector).toString('base64') : Array.from(vector))
 }
 
-async function send(tenant: Tenant, kind: SearchKind, path: '/upsert' | '/update', rows: readonly Stored[]) {
+const toRow = (tenant: Tenant, { point, vector }: PointWrite, before: Metadata | null): Row => ({
+  id: JSON.stringify(point.key),
+  metadata: JSON.stringify(toMetadata(point, before)),
+  document: JSON.stringify(point.content),
+  embedding: embeddingOf(tenant, vector),
+})
+
+const bytesOf = ({ metadata, document, embedding }: Row): number =>
+  Buffer.byteLength(metadata) + Buffer.byteLength(document) + embedding.length
+
+/** Rows in requests, each of which is small enough; made as they are sent, for a batch may be large. */
+function* requests(rows: Iterable<Row>, most: number): Generator<Row[]> {
+  let some: Row[] = []
+  let bytes = 0
+  for (const row of rows) {
+    const more = bytesOf(row)
+    if (some.length === most || (some.length > 0 && bytes + more > MOST_BYTES)) {
+      yield some
+      some = []
+      bytes = 0
+    }
+    some.push(row)
+    bytes += more
+  }
+  if (some.length > 0) yield some
+}
+
+function bodyOf(path: '/upsert' | '/update', rows: readonly Row[]): string {
+  const list = (name: keyof Row): string => `[${rows.map((row) => row[name]).join()}]`
+  const embeddings = path === '/upsert' ? `,"embeddings":${list('embedding')}` : ''
+  return `{"ids":${list('id')},"metadatas":${list('metadata')},"documents":${list('document')}${embeddings}}`
+}
+
+async function send(tenant: Tenant, kind: SearchKind, path: '/upsert' | '/update', rows: Iterable<Row>) {
   const { client, collections, tenantId } = tenant
-  const { batch, base64 } = client.abilities
-  const encode = (vector: Float32Array) => (base64 ? encodeVector(vector).toString('base64') : Array.from(vector))
-  for (const some of chunks(rows, Math.min(batch, MOST_POINTS))) {
-    const body = JSON.stringify({
-      ids: some.map(({ point }) => point.key),
-      metadatas: some.map(({ metadata }) => metadata),
-      documents: some.map(({ point }) => point.content),
-      ...(path === '/upsert' && { embeddings: some.map(({ vector }) => encode(vectorOf(tenant, vector))) }),
-    })
+  for (const some of requests(rows, Math.min(client.abilities.batch, MOST_POINTS))) {
+    const body = bodyOf(path, some)
     for (let attempt = 1; ; attempt++) {
       const id = await collections.ensure(tenantId, kind)
       const accept = attempt === 1 ? [404] : []
@@ -47,7 +78,7 @@ async function send(tenant: Tenant, kind: SearchKind, path: '/upsert' | '/update
   }
 }
 
-/** What is there of the points that are written over. */
+/** What is there of the points that are written over: the server merges, and compares no revisions. */
 async function metadataOf(tenant: Tenant, kind: SearchKind, keys: readonly string[]): Promise<Map<string, Metadata>> {
   const there = new Map<string, Metadata>()
   for (const ids of chunks(keys, tenant.client.abilities.batch)) {
@@ -58,48 +89,56 @@ async function metadataOf(tenant: Tenant, kind: SearchKind, keys: readonly strin
 }
 
 async function write(tenant: Tenant, kind: SearchKind, writes: readonly PointWrite[]): Promise<ReadonlySet<string>> {
-  // What is put there without a guard is new: nothing of it is there that the server could merge.
-  const guarded = writes.filter(({ guard, vector }) => guard !== null || vector === 'keep')
-  const keys = guarded.map(({ point }) => point.key)
-  const there = keys.length > 0 ? await metadataOf(tenant, kind, keys) : new Map<string, Metadata>()
-  const refused = new Set<string>()
-  const rows: Stored[] = []
-  for (const { point, vector, guard } of writes) {
-    const before = there.get(point.key)
-    if (refuses(guard, before)) refused.add(point.key)
-    else rows.push({ point, vector, metadata: toMetadata(point, before ?? null) })
+  const there = await metadataOf(
+    tenant,
+    kind,
+    writes.map(({ point }) => point.key),
+  )
+  const refused = new Set(
+    writes.flatMap(({ point, guard }) => (refuses(guard, there.get(point.key)) ? [point.key] : [])),
+  )
+  const left = writes.filter(({ point }) => !refused.has(point.key))
+  function* rows(kept: boolean): Generator<Row> {
+    for (const each of left)
+      if ((each.vector === 'keep') === kept) yield toRow(tenant, each, there.get(each.point.key) ?? null)
   }
-  const kept = rows.filter(({ vector }) => vector === 'keep')
-  const whole = rows.filter(({ vector }) => vector !== 'keep')
-  if (whole.length > 0) await send(tenant, kind, '/upsert', whole)
-  if (kept.length > 0) await send(tenant, kind, '/update', kept)
+  await send(tenant, kind, '/upsert', rows(false))
+  await send(tenant, kind, '/update', rows(true))
   return refused
 }
+
+/** Keys are of one tenant and kind alone, as the contract makes them; the names do not rely on it. */
+const inTurn = <T>(tenant: Tenant, kind: SearchKind, keys: readonly string[], work: () => Promise<T>): Promise<T> =>
+  tenant.turns.run(
+    keys.map((key) => `${kind} ${key} ${tenant.tenantId}`),
+    tenant.client.callTimeout,
+    work,
+  )
 
 /**
  * Writes points and answers the keys that their guard refused. The engine has no conditional write: what is there is
  * looked at before, and writers of this process wait for one another; those of others are not noticed in between.
  */
-export function writePoints(
+export const writePoints = (
   tenant: Tenant,
   kind: SearchKind,
   writes: readonly PointWrite[],
-): Promise<ReadonlySet<string>> {
-  if (writes.every(({ guard }) => guard === null)) return write(tenant, kind, writes)
-  return tenant.turns.run(JSON.stringify([tenant.tenantId, kind]), () => write(tenant, kind, writes))
-}
+): Promise<ReadonlySet<string>> =>
+  inTurn(
+    tenant,
+    kind,
+    writes.map(({ point }) => point.key),
+    () => write(tenant, kind, writes),
+  )
 
-export async function removePoints(
+/** In turn too: between a writer's look and its write, what was removed would come back. */
+export const removePoints = (
   tenant: Tenant,
   kind: SearchKind,
   keys: readonly string[],
   where: readonly Condition[],
-): Promise<void> {
-  const { client, collections, tenantId } = tenant
-  const id = await collections.find(tenantId, kind)
-  if (id === null) return
-  for (const ids of chunks(keys, Math.min(client.abilities.batch, MOST_POINTS))) {
-    const body = { ids, where: whereOf(where) }
-    await client.onCollection({ method: 'POST', body, accept: [404], writes: true }, `/${id}/delete`)
-  }
-}
+): Promise<void> =>
+  inTurn(tenant, kind, keys, async () => {
+    for (const ids of chunks(keys, Math.min(tenant.client.abilities.batch, MOST_POINTS)))
+      await onCollection(tenant, kind, '/delete', { body: { ids, where: whereOf(where) }, writes: true })
+  })
