@@ -1,6 +1,8 @@
 import type { EmbeddingFunction } from '../contract/embedder.js'
-import { ConfigurationError } from '../errors.js'
+import { BrunoMemoryError, ConfigurationError } from '../errors.js'
+import { isNoJson, vectorsOf } from './openai-answer.js'
 import { missingPackages } from './packages.js'
+import { ServiceFailure } from './service-failure.js'
 
 /** OpenAI's models with their dimensions. */
 export const OPENAI_MODELS: Readonly<Record<string, number>> = {
@@ -22,25 +24,42 @@ export interface OpenAiSettings {
 
 const PACKAGES = ['@langchain/openai', '@langchain/core']
 
+/** What LangChain's client asks the service by. */
+interface Client extends EmbeddingFunction {
+  embeddingWithRetry(request: { readonly input: string | readonly string[] }): Promise<object>
+}
+
 async function loadClient(settings: OpenAiSettings): Promise<EmbeddingFunction> {
   const { OpenAIEmbeddings } = await import('@langchain/openai')
   const { model, dimensions, apiKey, baseUrl, batchSize, timeout } = settings
-  return new OpenAIEmbeddings({
+  const made: object = new OpenAIEmbeddings({
     model,
     batchSize,
     timeout,
     // Attempts are counted in one place, under one deadline.
     maxRetries: 0,
     stripNewLines: false,
+    // Left to itself the client asks for this as well, and takes for it whatever comes.
+    encodingFormat: 'base64',
     ...(dimensions !== null && { dimensions }),
     ...(apiKey !== undefined && { apiKey }),
     ...(baseUrl !== undefined && { configuration: { baseURL: baseUrl } }),
   })
+  const client = made as Client
+  const ask = client.embeddingWithRetry.bind(client)
+  // It would take rows in the order in which they come.
+  client.embeddingWithRetry = async (request) => {
+    const vectors = vectorsOf(await ask(request), model, [request.input].flat().length)
+    return { data: vectors.map((embedding) => ({ embedding })) }
+  }
+  return client
 }
 
-/** The client's own complaint, before any request, is that it found no key. */
-function withoutKey(error: unknown): unknown {
-  if (!(error instanceof Error) || error.constructor.name !== 'OpenAIError') return error
+/** What the client threw, without the service's words; its own complaint, before any request, is that it found no key. */
+function failureOf(error: unknown, model: string): unknown {
+  if (error instanceof BrunoMemoryError) return error
+  if (isNoJson(error)) return new ConfigurationError(`the embedding model ${model} answered what is no JSON`)
+  if (!(error instanceof Error) || error.constructor.name !== 'OpenAIError') return new ServiceFailure(error)
   return new ConfigurationError('OpenAI’s models need the option embeddingApiKey, or OPENAI_API_KEY in the environment')
 }
 
@@ -62,7 +81,7 @@ export function openAiFunction(settings: OpenAiSettings, load = loadClient): Emb
     try {
       return await call(ready)
     } catch (error) {
-      throw withoutKey(error)
+      throw failureOf(error, settings.model)
     }
   }
   return {

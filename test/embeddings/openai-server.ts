@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Asked {
   readonly authorization: string | undefined
@@ -10,11 +11,38 @@ export interface Asked {
   readonly encoding: string | undefined
 }
 
-type Failure = { readonly status: number; readonly message?: string } | 'hang' | 'hang up' | 'garbage' | null
+export interface Row {
+  readonly index?: number
+  readonly embedding: unknown
+}
+
+export type Failure =
+  | { readonly status: number; readonly message?: string; readonly headers?: Readonly<Record<string, string>> }
+  /** What is answered with the status 200, as text of a type, JSON unless told. */
+  | { readonly body: string; readonly type?: string }
+  /** Milliseconds before the answer. */
+  | { readonly slow: number }
+  /** The answer with other rows. */
+  | { readonly rows: (rows: Row[]) => unknown }
+  /** The answer ends in its middle: with its connection, or as if it were whole. */
+  | 'cut'
+  | 'cut short'
+  | 'hang'
+  | 'hang up'
+  | 'garbage'
+  | null
+
+function refuse(response: ServerResponse, { status, message, headers }: Extract<Failure, { status: number }>): void {
+  for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value)
+  response.statusCode = status
+  response.end(JSON.stringify({ error: { message: message ?? 'no', type: 'error' } }))
+}
 
 /** A service that speaks `/v1/embeddings`; `fail` gets the request's number from 1, `embed` makes its vectors. */
 export class EmbeddingsServer implements AsyncDisposable {
   readonly asked: Asked[] = []
+  /** When each request came, in milliseconds. */
+  readonly times: number[] = []
   readonly #server = createServer((request, response) => void this.#answer(request, response))
 
   constructor(
@@ -39,23 +67,31 @@ export class EmbeddingsServer implements AsyncDisposable {
     const { input, encoding_format, ...body } = JSON.parse(Buffer.concat(chunks).toString())
     const texts: string[] = [input].flat()
     this.asked.push({ authorization: request.headers.authorization, input: texts, encoding: encoding_format, ...body })
+    this.times.push(performance.now())
     const failure = this.fail(this.asked.length)
     if (failure === 'hang') return
     if (failure === 'hang up') return void request.socket.destroy()
     response.setHeader('content-type', 'application/json')
     if (failure === 'garbage') return void response.end('{"data": "none"}')
-    if (failure) {
-      response.statusCode = failure.status
-      return void response.end(JSON.stringify({ error: { message: failure.message ?? 'no', type: 'error' } }))
+    if (failure && typeof failure === 'object' && 'status' in failure) return refuse(response, failure)
+    if (failure && typeof failure === 'object' && 'body' in failure) {
+      response.setHeader('content-type', failure.type ?? 'application/json')
+      return void response.end(failure.body)
     }
+    if (failure && typeof failure === 'object' && 'slow' in failure) await sleep(failure.slow)
     const vectors = await this.embed(texts, body.dimensions ?? 1536)
-    const data = vectors.map((vector, index) => {
+    const rows = vectors.map((vector, index) => {
       const embedding = encoding_format === 'base64' ? Buffer.from(vector.buffer).toString('base64') : [...vector]
       return { object: 'embedding', index, embedding }
     })
-    response.end(
-      JSON.stringify({ object: 'list', data, model: body.model, usage: { prompt_tokens: 1, total_tokens: 1 } }),
-    )
+    const data = failure && typeof failure === 'object' && 'rows' in failure ? failure.rows(rows) : rows
+    const usage = { prompt_tokens: 1, total_tokens: 1 }
+    const answer = JSON.stringify({ object: 'list', data, model: body.model, usage })
+    const half = answer.slice(0, answer.length / 2)
+    if (failure === 'cut short') return void response.end(half)
+    if (failure !== 'cut') return void response.end(answer)
+    response.setHeader('content-length', answer.length)
+    response.write(half, () => request.socket.destroy())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -122,8 +122,7 @@ export class VectorSettler {
       const { work, idle } = await this.#read(space, entries)
       const { known, rest } = await this.#known(space, work)
       // What needs no model does not wait for one, nor for one that fails.
-      if (known.length + idle.length > 0)
-        await this.runner.write((session) => this.#store(session, space, known, idle))
+      if (known.length + idle.length > 0) await this.runner.write((session) => this.#store(session, space, known, idle))
       const groups = byText(rest)
       const made = (await this.#embed(embedder, [...groups.keys()])).flatMap(([text, vector]) =>
         (groups.get(text) ?? []).map((each) => ({ ...each, vector })),
@@ -214,12 +213,7 @@ export class VectorSettler {
     return made
   }
 
-  async #store(
-    session: SqlSession,
-    space: OpenSpace,
-    made: readonly Made[],
-    idle: readonly Entry[],
-  ): Promise<void> {
+  async #store(session: SqlSession, space: OpenSpace, made: readonly Made[], idle: readonly Entry[]): Promise<void> {
     const s = statements(this.store.engine)
     const rows: VectorRow[] = []
     for (const { entry, hash, vector } of made) {
