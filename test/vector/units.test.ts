@@ -102,6 +102,18 @@ describe.each(KINDS)('units of $name', (kind) => {
     expect((await memory.memories.list()).items).toEqual([])
   })
 
+  it('appends that nobody waits for keep the order in which they were made', async () => {
+    const memory = await create()
+    const other = await reopen(memory, { clock: () => Date.now() + 60_000 })
+    const append = (of: typeof memory, n: number) => of.messages.append('c', says(`n${n}`), { userId: ADA })
+    await Promise.all(Array.from({ length: 20 }, (_, n) => append(memory, n)))
+    await append(other, 20)
+    for (const n of [21, 22, 23]) await append(memory, n)
+    const { items } = await memory.messages.list('c', { last: 100 })
+    expect(contentsOf(items)).toEqual(Array.from({ length: 24 }, (_, n) => `n${n}`))
+    expect(new Set(items.map(({ position }) => position)).size).toBe(24)
+  })
+
   it('writers of one record side by side: each change is there, or refused', async () => {
     const memory = await create()
     const other = await reopen(memory)

@@ -63,6 +63,23 @@ function checkParents(drafts: readonly Draft[], stored: ReadonlyMap<string, Poin
   }
 }
 
+/**
+ * Positions of new messages, drawn when the call is made: calls of this process take effect in that order, whichever is
+ * answered first. A conversation that is further, by another process's clock, gives later ones.
+ */
+function reserve(context: VectorContext, count: number): (last: number) => number[] {
+  const drawn = Array.from({ length: count }, () => context.position(0))
+  return (last) => {
+    const [first] = drawn
+    if (first === undefined || first > last) return drawn
+    let position = last
+    return drawn.map(() => {
+      position = context.position(position)
+      return position
+    })
+  }
+}
+
 const exists = (i: number): ConflictError =>
   new ConflictError(`messages[${i}].id: a message with this id exists already`)
 
@@ -114,15 +131,16 @@ export async function append(
     if (seen.has(message.id)) throw exists(i)
     seen.add(message.id)
   }
+  const reserved = reserve(context, drafts.length)
   const { user, last, stored } = await everything(context, conversationId, drafts, options)
   const taken = drafts.findIndex(({ message, named }) => named && stored.has(message.id))
   if (taken >= 0) throw exists(taken)
   checkParents(drafts, stored, drafts)
-  let position = last
-  const placed = drafts.map(({ message, own }) => {
-    position = context.position(position)
-    return { message: { ...message, position }, own }
-  })
+  const positions = reserved(last)
+  const placed = drafts.map(({ message, own }, i) => ({
+    message: { ...message, position: positions[i] as number },
+    own,
+  }))
   const [refused] = await write(context, user, placed, (i) => (drafts[i]?.named ? 'absent' : null))
   if (refused !== undefined) throw exists(refused)
   return placed.map(({ message }) => message)
@@ -136,18 +154,18 @@ export async function upsert(
   options: AppendOptions,
 ): Promise<Message[]> {
   const drafts = [...new Map(given.map((draft) => [draft.message.id, draft])).values()]
+  const reserved = reserve(context, drafts.length)
   const { user, last, stored } = await everything(context, conversationId, drafts, options)
   checkParents(drafts, stored, given)
-  let next = last
-  const placed = drafts.map(({ message, own }) => {
+  const positions = reserved(last)
+  const placed = drafts.map(({ message, own }, i) => {
     const before = stored.get(message.id)
     if (before) {
       const { position, createdAt, version } = toRecord('message', before, context.tenantId)
       const replaced = { ...message, position, createdAt, updatedAt: nowOf(context), version: version + 1 }
       return { message: replaced, own, before }
     }
-    next = context.position(next)
-    return { message: { ...message, position: next }, own }
+    return { message: { ...message, position: positions[i] as number }, own }
   })
   const guards = placed.map(({ before }) => (before ? { revision: before.revision } : ('absent' as const)))
   const refused = await write(context, user, placed, (i) => guards[i] as PointWrite['guard'])
