@@ -80,7 +80,11 @@ function prepareAll(backends: readonly FallbackEntry[], options: FallbackOptions
   return entries.map((entry) => {
     const given = { clock, ...knownOf(shared, entry), ...entry.own } as { clock: () => number }
     if (typeof given.clock !== 'function') throw new ConfigurationError('option clock: must be a function')
-    return prepare(entry.backend, { ...given, clock: replayable(given.clock) })
+    const prepared = prepare(entry.backend, { ...given, clock: replayable(given.clock) })
+    // The journal of an outage is written in the write's own transaction, and is worked off in others.
+    if (!prepared.capabilities.atomicUnit)
+      throw new ConfigurationError(`${prepared.name} has no transactions, and cannot be one of several backends`)
+    return prepared
   })
 }
 

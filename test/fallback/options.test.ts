@@ -27,6 +27,18 @@ describe('the options of a chain', () => {
     expect((await memory.forTenant('a').users.list()).items).toEqual([])
   })
 
+  test('a store of vectors has no transactions to keep a journal in, wherever it stands', async () => {
+    const databasePath = join(await folder(), 'memory.db')
+    for (const backends of [
+      ['qdrant', 'sqlite'],
+      ['sqlite', 'chromadb'],
+    ]) {
+      const options = { databasePath, embeddingDimensions: 2, port: 1 }
+      const error = await refused(() => createWithFallback(backends, options), 'configuration')
+      expect(error.message).toMatch(/(qdrant|chromadb) has no transactions/)
+    }
+  })
+
   test('an entry may have its own, which win', async () => {
     const at = await folder()
     const entries = ['a', 'b'].map((name) => ({ backend: 'sqlite', databasePath: join(at, `${name}.db`) }))
