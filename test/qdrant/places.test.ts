@@ -156,6 +156,29 @@ describe('a collection', () => {
   })
 })
 
+describe('a write', () => {
+  const update = (memory: Memory, id: string) => memory.memories.update(id, { content: 'a cello' })
+
+  it('that does not wait for the server to show it is decided about all the same', async () => {
+    const memory = open({ collectionName: 'hasty', wait: false })
+    await memory.memories.add({ id: 'm', userId: ADA, content: 'x' })
+    for (let i = 0; i < 20; i++) await memory.memories.update('m', { metadata: { [`k${i}`]: i } })
+    expect(await memory.memories.get('m')).toMatchObject({ version: 21, metadata: { k0: 0, k19: 19 } })
+    await refused(memory.memories.add({ id: 'm', userId: ADA, content: 'y' }), 'conflict')
+  })
+
+  it('over what is deleted at the same moment is made before, or finds nothing', async () => {
+    const memory = open({ collectionName: 'gone' })
+    for (let i = 0; i < 30; i++) {
+      await memory.memories.add({ id: `m${i}`, userId: ADA, content: 'a walnut' })
+      const outcomes = await Promise.allSettled([memory.memories.delete(`m${i}`), update(memory, `m${i}`)])
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'not-found' })
+      expect(await memory.memories.get(`m${i}`)).toBeNull()
+    }
+  })
+})
+
 describe('a collection for each tenant', () => {
   it('is made at its first write; reads and deletions before find nothing', async () => {
     const options = { collectionName: 'apart', tenantsBy: 'collection' } as const

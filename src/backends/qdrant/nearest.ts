@@ -52,7 +52,10 @@ export class NearestQueue {
       const answers = await this.#request(collection, asked)
       for (const [i, { resolve }] of asked.entries()) resolve(answers?.[i])
     } catch (error) {
-      for (const { reject } of asked) reject(error)
+      // One question that is refused must not be everybody's.
+      if (asked.length > 1 && error instanceof StorageError && !error.retryable)
+        for (const each of asked) void this.#together(collection, [each])
+      else for (const { reject } of asked) reject(error)
     }
   }
 

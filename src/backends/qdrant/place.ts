@@ -10,8 +10,9 @@ export interface Place {
   readonly collection: string
   /** Fields of every request's body that choose the shard. */
   readonly shard: { readonly shard_key?: string }
-  /** Query parameters of writes. */
+  /** Query parameters of writes, and of those whose effect is looked at next: they wait for it, whatever the option says. */
   readonly writes: string
+  readonly seenWrites: string
   /** Makes the tenant's own collection, where each has one. */
   readonly prepare: () => Promise<void>
   /** A tenant without a collection has no points. */

@@ -8,6 +8,8 @@ import type { Place } from './place.js'
 
 /** The shard of all tenants that have none of their own. */
 const SHARED = 'shared'
+/** What a tenant's own collection is called by, behind the name of the first. */
+const OWN = /^[0-9a-f]{32}$/
 /** Collections that are known to be there. */
 const MAX_KNOWN = 10_000
 
@@ -91,6 +93,7 @@ export class Tenants {
       shard: tenantsBy === 'shard' ? { shard_key: shard } : {},
       // Of replicas, only an elected one decides about conditions: with the default each does for itself, and updates get lost.
       writes: `?wait=${wait}&ordering=medium`,
+      seenWrites: '?wait=true&ordering=medium',
       accept: this.#accept,
       prepare: async () => {
         if (own !== null) await this.#collectionOf(own, tenantId)
@@ -129,7 +132,11 @@ export class Tenants {
       method: 'GET',
       path: '/collections',
     })
-    for (const { name } of list?.collections ?? [])
-      if (name.startsWith(`${collectionName}-`)) yield* await find({ ...everywhere, collection: name })
+    for (const { name } of list?.collections ?? []) {
+      // Others may begin with the same name: those of a memory on `name-2`, and whatever people call theirs.
+      if (!name.startsWith(`${collectionName}-`) || !OWN.test(name.slice(collectionName.length + 1))) continue
+      const found = await find({ ...everywhere, collection: name })
+      yield* found.filter((tenant) => this.place(tenant).collection === name)
+    }
   }
 }

@@ -15,9 +15,19 @@ const MOST_UNDER_WAY = 4
 /** Nothing meets it: an upsert on this condition leaves alone what is there. */
 const NEVER = { must: [{ has_id: [] }] }
 
-async function send(place: Place, method: 'PUT' | 'POST', path: string, body: string): Promise<void> {
-  const at = `${pathOf(place.collection)}/points${path}${place.writes}`
-  await place.client.call({ method, path: at, body, writes: true })
+interface Sending {
+  readonly method: 'PUT' | 'POST'
+  readonly path: '' | '/batch'
+  readonly body: string
+  /** Whether the writes have guards: whether they took effect is read afterwards. */
+  readonly guarded: boolean
+  readonly accept?: readonly number[]
+}
+
+/** False where the answer is one of the statuses that are accepted. */
+async function send(place: Place, { path, guarded, ...call }: Sending): Promise<boolean> {
+  const at = `${pathOf(place.collection)}/points${path}${guarded ? place.seenWrites : place.writes}`
+  return (await place.client.call({ ...call, path: at, writes: true })) !== undefined
 }
 
 /**
@@ -66,7 +76,10 @@ async function upsert(place: Place, kind: SearchKind, writes: readonly PointWrit
   await sendAll(
     writes,
     (write) => upsertText(place, kind, write),
-    (points) => send(place, 'PUT', '', `{"points":[${points.join(',')}]${filter}${shardText(place)}}`),
+    async (points) => {
+      const body = `{"points":[${points.join(',')}]${filter}${shardText(place)}}`
+      await send(place, { method: 'PUT', path: '', body, guarded })
+    },
   )
 }
 
@@ -97,11 +110,21 @@ function changeTexts(place: Place, kind: SearchKind, { point, vector, guard }: P
   return `${overwrite},${change}`
 }
 
-async function change(place: Place, kind: SearchKind, writes: readonly PointWrite[]): Promise<void> {
+/**
+ * A vector for a point that is gone is an error (404) of the whole batch, of which other changes may not be made: each is
+ * then made alone.
+ */
+async function change(place: Place, kind: SearchKind, writes: readonly PointWrite[], guarded: boolean): Promise<void> {
+  const sending = { method: 'POST', path: '/batch', guarded, accept: guarded ? [404] : [] } as const
+  const made = (operations: readonly string[]): Promise<boolean> =>
+    send(place, { ...sending, body: `{"operations":[${operations.join(',')}]}` })
   await sendAll(
     writes,
     (write) => changeTexts(place, kind, write),
-    (operations) => send(place, 'POST', '/batch', `{"operations":[${operations.join(',')}]}`),
+    async (operations) => {
+      if ((await made(operations)) || operations.length === 1) return
+      for (const each of operations) await made([each])
+    },
   )
 }
 
@@ -112,13 +135,31 @@ export async function writePoints(
   writes: readonly PointWrite[],
 ): Promise<ReadonlySet<string>> {
   await place.prepare()
-  const changes = writes.filter(({ vector, guard }) => vector === 'keep' || (guard !== null && guard !== 'absent'))
-  const others = writes.filter((write) => !changes.includes(write))
-  const free = others.filter(({ guard }) => guard === null)
-  const absent = others.filter(({ guard }) => guard === 'absent')
-  if (free.length > 0) await upsert(place, kind, free, false)
-  if (absent.length > 0) await upsert(place, kind, absent, true)
-  if (changes.length > 0) await change(place, kind, changes)
+  const some = (wanted: (write: PointWrite) => boolean): PointWrite[] => writes.filter(wanted)
+  await upsert(
+    place,
+    kind,
+    some(({ guard, vector }) => guard === null && vector !== 'keep'),
+    false,
+  )
+  await upsert(
+    place,
+    kind,
+    some(({ guard }) => guard === 'absent'),
+    true,
+  )
+  await change(
+    place,
+    kind,
+    some(({ guard, vector }) => guard === null && vector === 'keep'),
+    false,
+  )
+  await change(
+    place,
+    kind,
+    some(({ guard }) => guard !== null && guard !== 'absent'),
+    true,
+  )
   return refusedOf(
     place,
     writes.filter(({ guard }) => guard !== null),
