@@ -34,19 +34,6 @@ const foreignAnswer = (writes: boolean): ConnectionError =>
     outcome: writes ? 'unknown' : 'none',
   })
 
-/** Resolves when the server is there again, or has not come within that time: the call then says what is wrong. */
-async function revived(local: LocalServer, longest: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, longest)
-  })
-  try {
-    await Promise.race([local.ready(), over])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 /** What the server says of itself. */
 export interface Abilities {
   /** Records of one request at most. */
@@ -100,7 +87,7 @@ export class ChromaClient {
       port: () => local?.port ?? port,
       headers,
       callTimeout,
-      revive: local ? () => revived(local, callTimeout) : undefined,
+      revive: local ? () => local.ready() : undefined,
     })
     try {
       // Closed while the server of the folder was starting.

@@ -43,16 +43,25 @@ async function queried(tenant: Tenant, { kind, where, vector, limit }: NearestQu
   }))
 }
 
-/** The engine answers all that meets the conditions, and may answer others: these are left out, and more asked for. */
+/** Where points are much alike the engine's graph has islands, and it answers fewer than there are: all are compared then. */
+async function filled(tenant: Tenant, query: NearestQuery): Promise<NearPoint[]> {
+  const { kind, where, limit } = query
+  const found = await queried(tenant, query)
+  if (found.length >= limit) return found
+  const { ids } = await get(tenant, kind, { where: whereOf(where), include: [], limit })
+  return ids.length > found.length ? exactly(tenant, query) : found
+}
+
+/** The engine may answer what does not meet the conditions: these are left out, and more asked for. */
 async function quick(tenant: Tenant, query: NearestQuery): Promise<NearPoint[]> {
   const { where, limit } = query
   const few = asked(where)
-  const first = await queried(tenant, { ...query, where: few })
+  const first = await filled(tenant, { ...query, where: few })
   const met = first.filter(({ point }) => meetsAll(point, where))
   if (met.length === limit || first.length < limit) return met
   // Where much has expired or has no vector, the engine finds the rest faster than a larger answer would.
   for (let wanted = limit; ; wanted *= 4) {
-    const found = await queried(tenant, { ...query, limit: wanted })
+    const found = await filled(tenant, { ...query, limit: wanted })
     const all = found.filter(({ point }) => meetsAll(point, where))
     if (all.length >= limit || found.length < wanted) return all.slice(0, limit)
   }

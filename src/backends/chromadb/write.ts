@@ -1,4 +1,5 @@
-import { encodeVector } from '../../embeddings/vector.js'
+import { createHash } from 'node:crypto'
+import { encodeVector, normalize } from '../../embeddings/vector.js'
 import type { SearchKind } from '../../model/records.js'
 import type { Condition, Guard, PointWrite } from '../vector/store.js'
 import { whereOf } from './filters.js'
@@ -23,18 +24,31 @@ function refuses(guard: Guard, there: Metadata | undefined): boolean {
   return guard === 'absent' ? there !== undefined : there?.revision !== guard.revision
 }
 
-/** A point without a vector has one in the engine all the same, which nobody is told of. */
-function embeddingOf({ client, dimensions }: Tenant, given: PointWrite['vector']): string {
-  if (given === 'keep') return ''
-  const vector = given ?? Float32Array.from({ length: dimensions }, (_, i) => (i === 0 ? 1 : 0))
-  return JSON.stringify(client.abilities.base64 ? encodeVector(vector).toString('base64') : Array.from(vector))
+/**
+ * A point without a vector has one in the engine all the same, which nobody is told of: a direction of its own, because
+ * the engine's graph falls apart where many are the same, and then finds others no more.
+ */
+function placeholder({ dimensions }: Tenant, key: string): Float32Array {
+  let state = createHash('sha256').update(key).digest().readUInt32LE(0)
+  return normalize(
+    Float32Array.from({ length: dimensions }, () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+      return state / 2 ** 31 - 1 || 1
+    }),
+  )
 }
 
-const toRow = (tenant: Tenant, { point, vector }: PointWrite, before: Metadata | null): Row => ({
-  id: JSON.stringify(point.key),
-  metadata: JSON.stringify(toMetadata(point, before)),
-  document: JSON.stringify(point.content),
-  embedding: embeddingOf(tenant, vector),
+function embeddingOf(tenant: Tenant, { point, vector: given }: PointWrite): string {
+  if (given === 'keep') return ''
+  const vector = given ?? placeholder(tenant, point.key)
+  return JSON.stringify(tenant.client.abilities.base64 ? encodeVector(vector).toString('base64') : Array.from(vector))
+}
+
+const toRow = (tenant: Tenant, write: PointWrite, before: Metadata | null): Row => ({
+  id: JSON.stringify(write.point.key),
+  metadata: JSON.stringify(toMetadata(write.point, before)),
+  document: JSON.stringify(write.point.content),
+  embedding: embeddingOf(tenant, write),
 })
 
 const bytesOf = ({ metadata, document, embedding }: Row): number =>
