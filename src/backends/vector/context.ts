@@ -12,7 +12,7 @@ export interface VectorContext {
   readonly clock: () => number
   readonly newId: () => string
   /** Makes the position of a message, behind the given one. */
-  readonly position: (last: number) => number
+  readonly position: ((last: number) => number) & { readonly drawn: () => number }
   readonly space: EmbeddingSpace
   readonly embedder: Embedder | null
   readonly reranker: Reranker | null
@@ -29,8 +29,9 @@ const PER_MILLISECOND = 1024
 /** Draws positions from a clock: each is larger than all that this store has drawn, and than the given one. */
 export function positionsOf(clock: () => number): VectorContext['position'] {
   let drawn = 0
-  return (last) => {
+  const draw = (last: number): number => {
     drawn = Math.max(clock() * PER_MILLISECOND, drawn + 1, last + 1)
     return drawn
   }
+  return Object.assign(draw, { drawn: () => drawn })
 }

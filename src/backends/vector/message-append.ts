@@ -65,13 +65,12 @@ function checkParents(drafts: readonly Draft[], stored: ReadonlyMap<string, Poin
 
 /**
  * Positions of new messages, drawn when the call is made: calls of this process take effect in that order, whichever is
- * answered first. A conversation that is further, by another process's clock, gives later ones.
+ * answered first. A conversation that is further than all of ours, by another process's clock, gives later ones.
  */
 function reserve(context: VectorContext, count: number): (last: number) => number[] {
   const drawn = Array.from({ length: count }, () => context.position(0))
   return (last) => {
-    const [first] = drawn
-    if (first === undefined || first > last) return drawn
+    if (last <= context.position.drawn()) return drawn
     let position = last
     return drawn.map(() => {
       position = context.position(position)
