@@ -97,6 +97,11 @@ export class HttpClient {
         end()
         reject(error)
       })
+      request.on('socket', (socket) => {
+        // A server that answers before it has read a large body closes: what the socket then says after the request has
+        // ended is nobody's, and would end the process.
+        if (!socket.listeners('error').includes(quiet)) socket.on('error', quiet)
+      })
       request.on('response', (response) => {
         read(response).then(
           (text) => {
@@ -158,6 +163,8 @@ async function within(work: Promise<void>, time: number): Promise<void> {
     work.catch(() => undefined)
   }
 }
+
+const quiet = (): void => undefined
 
 async function read(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
