@@ -150,11 +150,11 @@ describe('an answer is understood', () => {
 })
 
 test('an answer that comes after the deadline troubles nobody, and the next call is a new one', async () => {
-  await using server = await failing({ slow: 250 }, 1)
-  const embedder = made(server, { embeddingTimeout: 100 })
+  await using server = await failing({ slow: 350 }, 1)
+  const embedder = made(server, { embeddingTimeout: 200 })
   const error = await failure(embedder.embedDocuments(TEXTS))
   expect(error).toBeInstanceOf(TimeoutError)
-  expect(error.message).toBe('the embedding model text-embedding-3-small did not answer within 100 ms')
+  expect(error.message).toBe('the embedding model text-embedding-3-small did not answer within 200 ms')
   tellsNothing(error)
   await sleep(300)
   expect(server.asked).toHaveLength(1)
@@ -185,7 +185,7 @@ describe('a service that fails five calls in a row', () => {
   /** An embedder whose model was given up a moment ago. */
   async function givenUp(server: EmbeddingsServer) {
     vi.useFakeTimers({ toFake: ['Date'] })
-    const embedder = made(server, { embeddingTimeout: 60 })
+    const embedder = made(server, { embeddingTimeout: 200 })
     for (let i = 0; i < 5; i++) expect(await failure(embedder.embedQuery(`${i}`))).toBeInstanceOf(TimeoutError)
     return { embedder, later: (ms: number) => vi.setSystemTime(Date.now() + ms) }
   }
