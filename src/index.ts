@@ -29,10 +29,10 @@ export {
   UnsupportedError,
   ValidationError,
 } from './errors.js'
-export { isDegraded } from './fallback/degraded.js'
 export type * from './fallback/types.js'
 export type * from './model/inputs.js'
 export type * from './model/records.js'
 export { DEFAULT_LIMITS, type Limits, MAX_ID_BYTES, MAX_PAGE } from './options.js'
 export { listBackends, registerBackend } from './registry.js'
+export { isDegraded } from './repository/degraded.js'
 export { createWithFallback, type FallbackEntry, type FallbackOptions } from './with-fallback.js'

@@ -1,5 +1,6 @@
 import type { Capabilities } from './capabilities.js'
 import type { Events } from './events.js'
+import type { Followed } from './follow.js'
 import type { Journal, UnitJournal } from './journal.js'
 import type { OperationReceipt } from './memory.js'
 import type { RateLimiter, RateLimiterOptions } from './rate-limit.js'
@@ -72,6 +73,8 @@ export interface Backend {
   readonly capabilities: Capabilities
   /** With it, the store can stand in for another one. Asked for when it is open. */
   readonly journal?: Journal | undefined
+  /** With it, other stores can follow this one. Asked for when it is open. */
+  readonly followed?: Followed | undefined
   open(): Promise<void>
   /** Called once, when nothing is in flight. */
   close(): Promise<void>

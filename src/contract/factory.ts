@@ -1,6 +1,7 @@
 import type { Backend } from './backend.js'
 import type { Capabilities } from './capabilities.js'
 import type { VectorSettings } from './embedder.js'
+import type { SemanticSearch } from './follow.js'
 import type { CommonOptions } from './options.js'
 
 /** What every backend is given beside its options. */
@@ -12,6 +13,8 @@ export interface Means {
   /** What the parts of a hybrid search count. */
   readonly weights: { readonly text: number; readonly vector: number }
   readonly vectors: VectorSettings
+  /** Finds by meaning in the backend's place, which then keeps vectors and compares none. */
+  readonly semantic?: SemanticSearch | undefined
 }
 
 /** How a kind of backend is made; `registerBackend` takes one. */

@@ -1,7 +1,7 @@
 import type { BackendScope, UnitScope } from '../contract/backend.js'
 import { JournalMoved } from '../contract/journal.js'
+import { markDegraded } from '../repository/degraded.js'
 import { OutageCursors } from './cursors.js'
-import { markDegraded } from './degraded.js'
 import { writeWhat } from './entry.js'
 import type { Member } from './member.js'
 import { Recorder } from './recorder.js'

@@ -1,6 +1,6 @@
 import type { OperationStore, UnitScope } from '../contract/backend.js'
 import { ConflictError, NotFoundError } from '../errors.js'
-import { markDegraded } from './degraded.js'
+import { markDegraded } from '../repository/degraded.js'
 import { type Act, type EntryOperation, type Made, plainArguments, type What } from './entry.js'
 import { filled, fillOf } from './fill.js'
 import type { Outage } from './outage.js'

@@ -5,22 +5,37 @@ import type { RecordKind } from '../model/records.js'
 const MAX_INSTANT = 253_402_300_799_999
 const wrong = (kind: string): StorageError => new StorageError(`a stored ${kind} cannot be read`)
 
-const storedFields = (kind: RecordKind, apart: readonly string[]): readonly Field[] =>
-  (RECORD_FIELDS[kind] as readonly Field[]).filter(({ name }) => name !== 'tenantId' && !apart.includes(name))
+const known = new Map<string, readonly Field[]>()
 
-/** A record as text: its fields in their stated order, instants as milliseconds. Fields that stand apart are left out. */
-export function encodeStored<K extends RecordKind>(
+/** The fields of a kind in their stated order, but for the tenant and those that stand apart. */
+function storedFields(kind: RecordKind, apart: readonly string[]): readonly Field[] {
+  const name = `${kind} ${apart.join()}`
+  let fields = known.get(name)
+  if (!fields) {
+    fields = (RECORD_FIELDS[kind] as readonly Field[]).filter((f) => f.name !== 'tenantId' && !apart.includes(f.name))
+    known.set(name, fields)
+  }
+  return fields
+}
+
+/** A record as plain values: its fields in their stated order, instants as milliseconds. Fields apart are left out. */
+export function storedValues<K extends RecordKind>(
   kind: K,
   record: RecordOf[K],
   apart: readonly (keyof RecordOf[K] & string)[],
-): string {
+): unknown[] {
   const values = record as unknown as Record<string, unknown>
-  return JSON.stringify(
-    storedFields(kind, apart).map(({ name, type }) =>
-      type === 'instant' && values[name] ? (values[name] as Date).getTime() : (values[name] ?? null),
-    ),
+  return storedFields(kind, apart).map(({ name, type }) =>
+    type === 'instant' && values[name] ? (values[name] as Date).getTime() : (values[name] ?? null),
   )
 }
+
+/** The same as text. */
+export const encodeStored = <K extends RecordKind>(
+  kind: K,
+  record: RecordOf[K],
+  apart: readonly (keyof RecordOf[K] & string)[],
+): string => JSON.stringify(storedValues(kind, record, apart))
 
 const FITS: { readonly [T in Field['type']]: (value: unknown) => boolean } = {
   text: (value) => typeof value === 'string',
@@ -40,17 +55,32 @@ function revive(kind: string, { type, nullable }: Field, value: unknown): unknow
 }
 
 /**
- * The record of a text that `encodeStored` made.
+ * The record of some plain values.
  *
  * @param apart The fields that were left out, and the tenant.
- * @throws StorageError where the text is something else; it does not quote it.
+ * @throws StorageError where they are something else; it does not quote them.
  */
+export function fromStored<K extends RecordKind>(
+  kind: K,
+  values: unknown,
+  apart: Readonly<Record<string, unknown>>,
+): RecordOf[K] {
+  const fields = storedFields(
+    kind,
+    Object.keys(apart).filter((name) => name !== 'tenantId'),
+  )
+  if (!Array.isArray(values) || values.length !== fields.length) throw wrong(kind)
+  const record: Record<string, unknown> = { ...apart }
+  for (const [i, field] of fields.entries()) record[field.name] = revive(kind, field, values[i])
+  return record as unknown as RecordOf[K]
+}
+
+/** The record of a text that `encodeStored` made; see `fromStored`. */
 export function decodeStored<K extends RecordKind>(
   kind: K,
   text: string,
   apart: Readonly<Record<string, unknown>>,
 ): RecordOf[K] {
-  const fields = storedFields(kind, Object.keys(apart))
   let values: unknown
   try {
     values = JSON.parse(text)
@@ -58,8 +88,5 @@ export function decodeStored<K extends RecordKind>(
     // A JSON error quotes the text: it must not become the cause.
     throw wrong(kind)
   }
-  if (!Array.isArray(values) || values.length !== fields.length) throw wrong(kind)
-  const record: Record<string, unknown> = { ...apart }
-  for (const [i, field] of fields.entries()) record[field.name] = revive(kind, field, values[i])
-  return record as unknown as RecordOf[K]
+  return fromStored(kind, values, apart)
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ConnectionError, type ValidationError } from '../../src/errors.js'
-import { isDegraded } from '../../src/fallback/degraded.js'
+import { isDegraded } from '../../src/repository/degraded.js'
 import { chain, contents, type Ground, refused, says } from './support.js'
 
 /** A chain whose first backend has a user with a conversation and is away. */

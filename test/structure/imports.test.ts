@@ -158,7 +158,7 @@ describe('the rooms between the doors', () => {
 
   test('have no chance, but for the pauses between two attempts and what a write is known by', () => {
     const JITTER =
-      /^src\/backends\/(sqlite\/(gate|open|migration)|postgresql\/session|redis\/(context|token)|vector\/(context|writing|http)|(qdrant|chromadb)\/(client|retry))\.ts:/
+      /^src\/backends\/(sql\/outbox|sqlite\/(gate|open|migration)|postgresql\/session|redis\/(context|token)|vector\/(context|writing|http)|(qdrant|chromadb)\/(client|retry))\.ts:/
     const chance = (node: ts.Node): boolean =>
       isMember(node, 'Math', 'random') ||
       (ts.isIdentifier(node) && /^(randomUUID|randomBytes|randomInt|getRandomValues)$/.test(node.text))

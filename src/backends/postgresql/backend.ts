@@ -1,6 +1,7 @@
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { VectorSettings } from '../../contract/embedder.js'
+import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../../contract/statistics.js'
@@ -12,6 +13,7 @@ import { Settler } from '../../unit/settler.js'
 import { checkAnalyzer } from '../sql/analyzer.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { Appends, SqlRunner } from '../sql/engine.js'
+import { SqlFollowed } from '../sql/followed.js'
 import { sqlJournal } from '../sql/journal.js'
 import { sweepStore } from '../sql/purge.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
@@ -37,6 +39,7 @@ export interface PostgresqlSettings extends PostgresqlOptions {
   readonly newId: () => string
   readonly vectors: VectorSettings
   readonly weights: { readonly text: number; readonly vector: number }
+  readonly semantic?: SemanticSearch | undefined
 }
 
 interface Open {
@@ -72,7 +75,8 @@ export class PostgresqlBackend implements Backend {
     try {
       await checkSearchPath(connections.client)
       const absent = await this.#findVectors(connections)
-      await checkSecurity(settings, connections, settings.vectors.embedder !== null && absent === null)
+      const upkept = settings.semantic !== undefined || (settings.vectors.embedder !== null && absent === null)
+      await checkSecurity(settings, connections, upkept)
       const store = this.#store(analyzer, absent)
       const { client } = connections
       const access = (settings.rowLevelSecurity ? securedAccess : plainAccess)({ ...connections, engine: store.engine })
@@ -80,9 +84,8 @@ export class PostgresqlBackend implements Backend {
       this.#capabilities = { ...this.#capabilities, durability: await findDurability(client) }
       await checkAnalyzer(store, upkeep)
       await store.vectors.open(store, upkeep)
-      if (store.vectors.enabled) await indexMissing(store.engine, upkeep)
-      const { embedder } = store.vectors
-      const settler = embedder ? new Settler(new VectorSettler(store, upkeep, settings.newId())) : null
+      if (store.engine.vectors && store.vectors.enabled) await indexMissing(store.engine, upkeep)
+      const settler = store.vectors.makes ? new Settler(new VectorSettler(store, upkeep, settings.newId())) : null
       settler?.poke()
       this.#open = { connections, access, store, settler }
     } catch (error) {
@@ -93,6 +96,8 @@ export class PostgresqlBackend implements Backend {
 
   /** Why the server cannot compare vectors, where any are wanted; null where it can. */
   async #findVectors({ client, maintenance }: Connections): Promise<string | null> {
+    // Where others compare them, they are only kept.
+    if (this.settings.semantic) return null
     const { embedder, dimensions } = this.settings.vectors
     const wanted = embedder !== null || dimensions !== null
     const absent = await prepareVectors(wanted, asking(maintenance ?? client))
@@ -101,12 +106,15 @@ export class PostgresqlBackend implements Backend {
   }
 
   #store(analyzer: Analyzer, absent: string | null): SqlStoreContext {
-    const { clock, newId, limits, reranker = null, weights, vectors, rowLevelSecurity = false } = this.settings
+    const { clock, newId, limits, reranker = null, weights, vectors, semantic = null } = this.settings
+    const { rowLevelSecurity = false } = this.settings
+    const compares = absent === null && semantic === null
     return {
-      engine: postgresqlEngine({ vectors: absent === null ? postgresqlVectors : null, secured: rowLevelSecurity }),
+      engine: postgresqlEngine({ vectors: compares ? postgresqlVectors : null, secured: rowLevelSecurity }),
       analyzer,
       analyzers: new Analyzers(analyzer),
-      vectors: new SqlVectors(vectors, absent),
+      vectors: new SqlVectors(vectors, absent, semantic !== null),
+      semantic,
       reranker,
       weights,
       checks: new Checks({ ...DEFAULT_LIMITS, ...limits }),
@@ -120,6 +128,10 @@ export class PostgresqlBackend implements Backend {
     if (!this.#open) return undefined
     const { store, access, connections } = this.#open
     return this.settings.rowLevelSecurity && !connections.maintenance ? undefined : sqlJournal(store, access.upkeep)
+  }
+
+  get followed(): Followed | undefined {
+    return this.#open ? new SqlFollowed(this.#open.store, this.#open.access.upkeep) : undefined
   }
 
   get #opened(): Open {

@@ -7,6 +7,7 @@ import type { SqlEngine, Tables, VectorEngine } from '../sql/engine.js'
 import { makeStatement } from '../sql/statement.js'
 import { conditions } from './conditions.js'
 import { insertRows } from './insert.js'
+import { olderEnded, raiseRevision } from './older.js'
 import type { PostgresqlSession } from './session.js'
 import { securedTextSearch, termFrequencies, textSearch } from './text-search.js'
 
@@ -59,6 +60,8 @@ export function postgresqlEngine({ vectors, secured }: EngineOptions): SqlEngine
     // Drawn by each row: others see them only when they are committed, and none is drawn before its row is locked.
     revision: sql`nextval('bruno_revision')`,
     join: sql`join`,
+    olderEnded: (runner) => olderEnded(engine, runner),
+    raiseRevision: (session, above) => raiseRevision(engine, session, above),
     forUpdate: sql`for update`,
     forClaim: sql`for update skip locked`,
     statement: (selection, query) => makeStatement(() => bindOnce(query().toQuery(rendering)), selection),

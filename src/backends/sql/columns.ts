@@ -114,3 +114,6 @@ export const INSERTED: { readonly [T in SearchedTable]: readonly string[] } = {
     ' ',
   ),
 }
+
+/** What is read of a record that is searched. */
+export const RECORD_COLUMNS = { message: messageColumns, memory: memoryColumns, document: documentColumns }

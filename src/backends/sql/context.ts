@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { SemanticSearch } from '../../contract/follow.js'
 import type { Reranker } from '../../contract/search.js'
 import type { Checks } from '../../model/check.js'
 import type { Analyzer, Analyzers } from '../../search/analyzer.js'
@@ -13,6 +14,8 @@ export interface SqlStoreContext {
   readonly analyzer: Analyzer
   readonly analyzers: Analyzers
   readonly vectors: SqlVectors
+  /** Compares vectors in this store's place. */
+  readonly semantic: SemanticSearch | null
   readonly reranker: Reranker | null
   /** What the parts of a hybrid search count. */
   readonly weights: { readonly text: number; readonly vector: number }

@@ -43,6 +43,10 @@ export interface SqlEngine {
   readonly revision: SQL
   /** `join`, or the engine's way to say that the left side is read first, where its planner would not see it. */
   readonly join: SQL
+  /** Waits until every transaction that is open now has ended; absent where there is one writer at a time. */
+  olderEnded?(runner: SqlRunner): Promise<void>
+  /** Sees to it that revisions drawn from now on are higher. */
+  raiseRevision(session: SqlSession, above: number): MaybePromise<void>
   /** Ends a SELECT whose rows are about to be changed. */
   readonly forUpdate: SQL
   /** The same where rows that another one has taken are left to it. */

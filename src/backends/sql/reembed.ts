@@ -53,6 +53,7 @@ async function storeOf(engine: SqlEngine, { vectors, clock, newId }: ReembedSett
     analyzer,
     analyzers: new Analyzers(analyzer),
     vectors: new SqlVectors(vectors),
+    semantic: null,
     reranker: null,
     weights: { text: 1, vector: 1 },
     checks: new Checks(DEFAULT_LIMITS),

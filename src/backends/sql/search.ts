@@ -1,23 +1,28 @@
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { Filter } from '../../contract/filter.js'
 import type { Explanation, Hit, SearchQuery } from '../../contract/search.js'
-import { UnsupportedError } from '../../errors.js'
+import { ConnectionError, OverloadedError, TimeoutError, UnsupportedError } from '../../errors.js'
 import type { MemoryEntry, SearchKind } from '../../model/records.js'
+import { markDegraded } from '../../repository/degraded.js'
 import { type CheckedQuery, checkQuery } from '../../repository/search-query.js'
 import type { QueryTerm } from '../../search/analyzer.js'
 import { factorsOf } from '../../search/factors.js'
 import { fuse } from '../../search/fusion.js'
 import { rerank } from '../../search/rerank.js'
 import { queryTerms } from './analyzer.js'
+import { RECORD_COLUMNS } from './columns.js'
 import { now, type SqlContext } from './context.js'
 import { type SqlEngine, type SqlSession, TABLE_OF } from './engine.js'
 import { type FilterSql, filterSql } from './filters.js'
+import { askedAtFirst, isMeant, mayHaveMore, type NearHits, nearestElsewhere, scoresOf } from './semantic-search.js'
 import { list, type Selection, type Statement } from './statement.js'
 import { conversationOf, rankByText, shaped, type TextRanks, whereOf } from './text-search.js'
-import { RECORD_COLUMNS, rankByVector, type VectorScore } from './vector-search.js'
+import { rankByVector, type VectorScore } from './vector-search.js'
 
 /** Hits that a reranker sees. */
 const RERANKED = 50
+/** Records of each kind that a semantic store is asked for at most. */
+const MOST_NEAR = 10_000
 
 /** A hit before its record was read. */
 interface Found {
@@ -102,6 +107,78 @@ function explanation(ranks: readonly Ranks[], hit: Found, terms: readonly QueryT
   }
 }
 
+/** What both parts of a search found, before any record is read. */
+interface Ranked {
+  readonly terms: readonly QueryTerm[]
+  readonly ranks: readonly Ranks[]
+}
+
+type Bound = Record<string, unknown> & { readonly now: Date }
+
+/** @param vector Null where vectors are not compared, or elsewhere. */
+async function rank(
+  context: SqlContext,
+  session: SqlSession,
+  query: CheckedQuery,
+  values: Bound,
+  vector: Float32Array | null,
+): Promise<Ranked> {
+  const byText = query.mode !== 'vector'
+  const terms = byText ? await queryTerms(context, session, query.text, query.filter) : []
+  const alone = query.mode === 'vector' && !query.factors
+  const ranks: Ranks[] = []
+  for (const kind of query.kinds)
+    ranks.push({
+      kind,
+      text: byText ? await rankByText(context, session, kind, { ...query, terms, values }) : null,
+      vector: vector ? await rankByVector(context, session, kind, { ...query, vector, values, alone }) : [],
+    })
+  return { terms, ranks }
+}
+
+const wantedOf = (query: CheckedQuery): number => (query.rerank ? Math.max(query.limit, RERANKED) : query.limit)
+
+/** Reads the records of what was found, best first, until there are enough: some may have gone meanwhile. */
+async function hitsOf(
+  context: SqlContext,
+  session: SqlSession,
+  query: CheckedQuery,
+  { terms, ranks }: Ranked,
+  values: Bound,
+): Promise<Hit[]> {
+  const reading: Reading = { context, session, filter: query.filter, values }
+  const wanted = wantedOf(query)
+  const all = fused(query, ranks).filter((hit) => query.factors || hit.score >= query.minScore)
+  const scores = new Map(
+    ranks.flatMap(({ kind, vector }) => vector.map((score) => [keyOf(kind, score.seq), score] as const)),
+  )
+  const hits: Hit[] = []
+  for (let at = 0; at < all.length && hits.length < wanted; ) {
+    const few = query.factors ? all : all.slice(at, at + wanted - hits.length)
+    at += few.length
+    const missing = few.filter((hit) => !scores.get(keyOf(hit.kind, hit.seq))?.record)
+    const stored: ReadonlyMap<string, Stored> = missing.length > 0 ? await records(reading, missing) : new Map()
+    for (const hit of few) {
+      const score = scores.get(keyOf(hit.kind, hit.seq))
+      const row = stored.get(keyOf(hit.kind, hit.seq)) ?? score?.record
+      if (row && (!score || isMeant(score, row))) hits.push(toHit(query, hit, row, { terms, ranks }, values.now))
+    }
+  }
+  if (query.factors) hits.sort((a, b) => b.score - a.score)
+  return hits.filter((hit) => hit.score >= query.minScore).slice(0, wanted)
+}
+
+function toHit(query: CheckedQuery, found: Found, row: Stored, { terms, ranks }: Ranked, now: Date): Hit {
+  const { seq: _, ...record } = row
+  const factors =
+    query.factors && found.kind === 'memory' ? factorsOf(query.factors, record as MemoryEntry, now.getTime()) : null
+  const score = Math.min(1, found.score * (factors ? factors.recency * factors.importance : 1))
+  const explain = query.explain && { ...explanation(ranks, found, terms), ...(factors && { factors }) }
+  return { kind: found.kind, record, score, ...(explain && { explain }) } as Hit
+}
+
+const boundOf = (context: SqlContext): Bound => ({ tenantId: context.tenantId, now: now(context) })
+
 /** Everything that is read, in one read of the store. */
 async function find(
   context: SqlContext,
@@ -109,52 +186,51 @@ async function find(
   query: CheckedQuery,
   vector: Float32Array | null,
 ): Promise<Hit[]> {
-  const values = { tenantId: context.tenantId, now: now(context) }
-  const reading: Reading = { context, session, filter: query.filter, values }
-  const terms = query.mode === 'vector' ? [] : await queryTerms(context, session, query.text, query.filter)
-  const ranks: Ranks[] = []
-  for (const kind of query.kinds)
-    ranks.push({
-      kind,
-      text: query.mode === 'vector' ? null : await rankByText(context, session, kind, { ...query, terms, values }),
-      vector:
-        vector === null
-          ? []
-          : await rankByVector(context, session, kind, {
-              ...query,
-              vector,
-              values,
-              alone: query.mode === 'vector' && !query.factors,
-            }),
-    })
-  const wanted = query.rerank ? Math.max(query.limit, RERANKED) : query.limit
-  const all = fused(query, ranks)
-  const few = query.factors ? all : enough(all, query, wanted)
-  const read = new Map(
-    ranks.flatMap(({ kind, vector }) =>
-      vector.flatMap(({ seq, record }) => (record ? [[keyOf(kind, seq), record] as const] : [])),
-    ),
-  )
-  const missing = few.filter((hit) => !read.has(keyOf(hit.kind, hit.seq)))
-  const stored = new Map([...read, ...(missing.length > 0 ? await records(reading, missing) : [])])
-  const hits = few.flatMap((hit) => {
-    const row = stored.get(keyOf(hit.kind, hit.seq))
-    if (!row) return []
-    const { seq: _, ...record } = row
-    const factors =
-      query.factors && hit.kind === 'memory'
-        ? factorsOf(query.factors, record as MemoryEntry, values.now.getTime())
-        : null
-    const score = Math.min(1, hit.score * (factors ? factors.recency * factors.importance : 1))
-    const explain = query.explain && { ...explanation(ranks, hit, terms), ...(factors && { factors }) }
-    return [{ kind: hit.kind, record, score, ...(explain && { explain }) } as Hit]
-  })
-  if (query.factors) hits.sort((a, b) => b.score - a.score)
-  return hits.filter((hit) => hit.score >= query.minScore).slice(0, wanted)
+  const values = boundOf(context)
+  return hitsOf(context, session, query, await rank(context, session, query, values, vector), values)
 }
 
-const enough = (all: readonly Found[], query: CheckedQuery, wanted: number): readonly Found[] =>
-  all.filter((hit) => hit.score >= query.minScore).slice(0, wanted)
+/** The texts here and the vectors elsewhere at the same time; then the records, whose filter is met once more. */
+async function findWithSemantic(
+  context: SqlContext,
+  query: CheckedQuery,
+  vector: Float32Array,
+  inUnit: boolean,
+): Promise<Hit[]> {
+  const values = boundOf(context)
+  const { read } = context.runner
+  const ask = (limit: number) => nearestElsewhere(context, query, vector, { limit, inUnit })
+  let limit = askedAtFirst(query, wantedOf(query))
+  const [ranked, first] = await Promise.all([
+    query.mode === 'vector' ? rankless(query) : read((session) => rank(context, session, query, values, null)),
+    query.mode === 'hybrid' ? orNothing(ask(limit)) : ask(limit),
+  ])
+  for (let near = first; ; near = await ask(limit)) {
+    const ranks = ranked.ranks.map((each) => ({ ...each, vector: near ? scoresOf(context, near, each.kind) : [] }))
+    const hits = await read((session) => hitsOf(context, session, query, { ...ranked, ranks }, values))
+    if (!near) return markDegraded(hits)
+    const enough = hits.length >= query.limit || query.mode === 'hybrid' || limit >= MOST_NEAR
+    if (enough || query.minScore > 0 || !mayHaveMore(near)) return hits
+    limit *= 4
+  }
+}
+
+/** Nothing that is found by text. */
+const rankless = ({ kinds }: CheckedQuery): Ranked => ({
+  terms: [],
+  ranks: kinds.map((kind) => ({ kind, text: null, vector: [] })),
+})
+
+/** A hybrid search goes on by text alone where the semantic store is away, and says so. */
+async function orNothing(near: Promise<NearHits>): Promise<NearHits | null> {
+  try {
+    return await near
+  } catch (error) {
+    if (error instanceof ConnectionError || error instanceof TimeoutError || error instanceof OverloadedError)
+      return null
+    throw error
+  }
+}
 
 /**
  * Best first. A question without a word that the analyzer keeps finds nothing by text. The reranker may be a service, so
@@ -178,7 +254,10 @@ export function sqlSearch(
     if (query.mode !== 'text' && query.vector === null && blank) return []
     // The question's vector is made before anything is read: no read waits for a model.
     const vector = query.mode === 'text' ? null : await context.vectors.queryVector(query.text, query.vector, inUnit)
-    const hits = await context.runner.read((session) => find(context, session, query, vector))
+    const hits =
+      vector && context.semantic
+        ? await findWithSemantic(context, query, vector, inUnit)
+        : await context.runner.read((session) => find(context, session, query, vector))
     if (!query.rerank || reranker === null) return hits
     const better = await rerank(reranker, query.text, hits, query.explain)
     return better.filter((hit) => hit.score >= query.minScore).slice(0, query.limit)

@@ -5,7 +5,7 @@ import type { Filter } from '../../contract/filter.js'
 import type { Hit } from '../../contract/search.js'
 import type { SearchKind } from '../../model/records.js'
 import { similarity } from '../../search/similarity.js'
-import { documentColumns, memoryColumns, messageColumns } from './columns.js'
+import { RECORD_COLUMNS } from './columns.js'
 import type { SqlContext } from './context.js'
 import { perEngine, type SqlEngine, type SqlSession, TABLE_OF, type VectorEngine } from './engine.js'
 import { type FilterSql, filterSql } from './filters.js'
@@ -21,6 +21,8 @@ export interface VectorScore {
   readonly similarity: number
   /** The record, where it was read along. */
   readonly record?: Hit['record'] & { readonly seq: number }
+  /** Which record a semantic store meant by its row. */
+  readonly place?: { readonly id: string; readonly scope: string }
 }
 
 export interface VectorQuery {
@@ -77,9 +79,6 @@ interface Plan {
   /** Whether the records are read along: nothing else will be done with the hits. */
   readonly records: boolean
 }
-
-/** What is read of a hit's record. */
-export const RECORD_COLUMNS = { message: messageColumns, memory: memoryColumns, document: documentColumns }
 
 function nearestStatement(
   engine: SqlEngine,

@@ -1,7 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { SearchKind } from '../../model/records.js'
+import { RECORD_COLUMNS } from './columns.js'
 import { perEngine, type SqlEngine, TABLE_OF } from './engine.js'
-import { bind, count, list, value } from './statement.js'
+import { bind, count, list, type Selection, value } from './statement.js'
 import { insertInto } from './write.js'
 
 const SPACE_KEYS = [
@@ -20,6 +21,15 @@ const SPACE_KEYS = [
 /** The follower that stands for the store's own vectors. */
 export const FOLLOWER = 'vectors'
 export const RECORD = { tenant_id: 'text', scope: 'text', record_id: 'text' } as const
+const SEEN = { ...RECORD, seen: 'integer' } as const
+const VECTOR = {
+  ...RECORD,
+  part: 'integer',
+  hash_at: 'integer',
+  hash_bytes: 'integer',
+  vector_at: 'integer',
+  vector_bytes: 'integer',
+} as const
 
 /** Where a record of each kind has its scope, its user, and what is embedded. */
 function places({ tables }: SqlEngine, kind: SearchKind) {
@@ -45,7 +55,17 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
   const columns = sql.raw(
     '(tenant_id, space, kind, scope, record_id, user_id, record_seq, part, content_hash, vector, created_at, updated_at, version, revision)',
   )
-  const key = sql`${t.tenantId} = ${value('tenantId')} and ${scope} = ${value('scope')} and ${t.id} = ${value('recordId')}`
+  const ofKey = sql`${t.tenantId} = k.tenant_id and ${t.id} = k.record_id and ${scope} = k.scope`
+  const state: Selection = {
+    ...RECORD_COLUMNS[kind](engine.tables),
+    seq: t.seq,
+    revision: t.revision,
+    followedScope: { sql: scope, decode: String },
+    holder: { sql: userId, decode: (v: unknown) => v as string | null },
+    draft: count(draft),
+    hash: { sql: sql`${e.contentHash}`, decode: (v: unknown) => v as Buffer | null },
+    vector: { sql: sql`${e.vector}`, decode: (v: unknown) => v as Buffer | null },
+  }
   const text = {
     tenantId: t.tenantId,
     scope: { sql: scope, decode: String },
@@ -56,36 +76,54 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
     hash: { sql: sql`${e.contentHash}`, decode: (v: unknown) => v as Buffer | null },
   }
   return {
-    /** A vector that is made anew gets a new row: rows are added and taken away, never changed. */
+    /** Vectors that are made anew get new rows: rows are added and taken away, never changed. */
     forget: engine.command(
-      () => sql`delete from ${e} where ${e.tenantId} = ${value('tenantId')} and ${e.space} = ${value('space')} and ${e.kind} = ${sql.raw(`'${kind}'`)}
-        and ${e.scope} = ${value('scope')} and ${e.recordId} = ${value('recordId')}`,
+      () => sql`delete from ${e} where ${e.space} = ${value('space')} and ${e.kind} = ${sql.raw(`'${kind}'`)}
+        and (tenant_id, scope, record_id) in (select k.tenant_id, k.scope, k.record_id from ${engine.conditions.rows('keys', RECORD)} as k)`,
     ),
-    /** Stores a vector; nothing where its record is gone. */
+    /** Stores vectors, which stand behind one another in one value, as their hashes do; none whose record is gone. */
     write: engine.statement(
-      { seq: e.seq, recordSeq: e.recordSeq },
+      { tenantId: e.tenantId, scope: e.scope, recordId: e.recordId, seq: e.seq, recordSeq: e.recordSeq },
       () => sql`insert into ${e} ${columns}
-        select ${t.tenantId}, ${value('space')}, ${sql.raw(`'${kind}'`)}, ${scope}, ${t.id}, ${userId}, ${t.seq}, ${value('part')}, ${value('hash')}, ${value('vector')},
+        select ${t.tenantId}, ${value('space')}, ${sql.raw(`'${kind}'`)}, ${scope}, ${t.id}, ${userId}, ${t.seq}, k.part,
+          substr(${value('hashes')}, cast(k.hash_at as integer), cast(k.hash_bytes as integer)),
+          substr(${value('vectors')}, cast(k.vector_at as integer), cast(k.vector_bytes as integer)),
           ${bind(e.createdAt, 'now')}, ${bind(e.updatedAt, 'now')}, 1, ${engine.revision}
-        from ${t} ${join} where ${key}
-        returning seq, record_seq`,
+        from ${engine.conditions.rows('keys', VECTOR)} as k ${engine.join} ${t} on ${ofKey} ${join}
+        returning tenant_id, scope, record_id, seq, record_seq`,
+    ),
+    /** Those of some records that are as they were seen, held until the transaction ends; what others hold is left out. */
+    hold: engine.statement(
+      { tenantId: t.tenantId, scope: { sql: scope, decode: String }, recordId: t.id },
+      () => sql`select ${t.tenantId}, ${scope}, ${t.id} from ${t}
+        where (${t.tenantId}, ${scope}, ${t.id}, ${t.revision}) in
+          (select k.tenant_id, k.scope, k.record_id, k.seen from ${engine.conditions.rows('keys', SEEN)} as k) ${engine.forClaim}`,
     ),
     /** The texts of some records, with the hash of what each was last embedded from in a space. */
     texts: engine.statement(
       text,
       () => sql`select ${list(text)} from ${engine.conditions.rows('keys', RECORD)} as k
-        ${engine.join} ${t} on ${t.tenantId} = k.tenant_id and ${t.id} = k.record_id and ${scope} = k.scope ${join}
+        ${engine.join} ${t} on ${ofKey} ${join}
         left join ${e} on ${e.tenantId} = ${t.tenantId} and ${e.space} = ${value('space')} and ${e.kind} = ${sql.raw(`'${kind}'`)}
           and ${e.scope} = ${scope} and ${e.recordId} = ${t.id}`,
     ),
-    /** Tells the store's own follower of every record. */
+    /** Some records as they are, with their vectors in a space. */
+    states: engine.statement(
+      state,
+      () => sql`select ${list(state)} from ${engine.conditions.rows('keys', RECORD)} as k
+        ${engine.join} ${t} on ${ofKey} ${join}
+        left join ${e} on ${e.tenantId} = ${t.tenantId} and ${e.space} = ${value('space')} and ${e.kind} = ${sql.raw(`'${kind}'`)}
+          and ${e.scope} = ${scope} and ${e.recordId} = ${t.id}`,
+    ),
+    /** Tells a follower of the records of a range of rows. */
     enqueue: engine.command(
       () => sql`insert into ${engine.tables.outbox} (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
-        select ${sql.raw(`'${FOLLOWER}'`)}, ${t.tenantId}, ${sql.raw(`'${kind}'`)}, ${scope}, ${t.id}, ${t.revision}, 0,
+        select ${value('follower')}, ${t.tenantId}, ${sql.raw(`'${kind}'`)}, ${scope}, ${t.id}, ${t.revision}, 0,
           ${bind(engine.tables.outbox.createdAt, 'now')}, ${bind(engine.tables.outbox.nextAttemptAt, 'now')}
-        from ${t} ${join} where true
+        from ${t} ${join} where ${t.seq} > ${value('after')} and ${t.seq} <= ${value('upTo')}
         on conflict (follower, tenant_id, kind, scope, record_id) do update set revision = excluded.revision`,
     ),
+    last: engine.statement({ n: count(sql``) }, () => sql`select coalesce(max(${t.seq}), 0) from ${t}`),
   }
 }
 
@@ -130,6 +168,13 @@ export const vectorStatements = perEngine((engine) => {
     follower: engine.statement(
       { state: f.state },
       () => sql`select ${f.state} from ${f} where ${f.name} = ${sql.raw(`'${FOLLOWER}'`)}`,
+    ),
+    retireFollower: engine.command(
+      () =>
+        sql`update ${f} set state = 'retired', updated_at = ${bind(f.updatedAt, 'now')}, revision = ${engine.revision} where ${f.name} = ${value('name')}`,
+    ),
+    forgetOutbox: engine.command(
+      () => sql`delete from ${engine.tables.outbox} where ${engine.tables.outbox.follower} = ${value('follower')}`,
     ),
     /** How many vectors a search has to choose from, up to `most`; by whether a user and a scope are named. */
     narrowed: flags.map((user) => flags.map((scope) => engine.statement(counted, () => narrowed(user, scope)))),

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Embedder, EmbeddingSpace, VectorSettings } from '../../contract/embedder.js'
 import { checkVector, encodeVector, spaceId } from '../../embeddings/vector.js'
 import { ConfigurationError, UnsupportedError } from '../../errors.js'
-import type { SearchKind } from '../../model/records.js'
+import { SEARCH_KINDS, type SearchKind } from '../../model/records.js'
 import { now, type SqlContext, type SqlStoreContext } from './context.js'
 import type { SqlRunner, SqlSession } from './engine.js'
 import { FOLLOWER, vectorStatements } from './vector-statements.js'
@@ -55,6 +55,8 @@ export class SqlVectors {
     readonly settings: VectorSettings,
     /** Why the engine cannot compare vectors, and what to do; null where it can. */
     readonly absent: string | null = null,
+    /** Whether a semantic store makes and compares the vectors, which are only kept here. */
+    readonly elsewhere = false,
   ) {}
 
   get embedder(): Embedder | null {
@@ -62,6 +64,10 @@ export class SqlVectors {
   }
   get space(): OpenSpace | null {
     return this.#space
+  }
+  /** Whether this store makes its vectors by itself. */
+  get makes(): boolean {
+    return this.embedder !== null && !this.elsewhere
   }
   /** Whether vectors can be stored and searched at all. */
   get enabled(): boolean {
@@ -72,6 +78,7 @@ export class SqlVectors {
   /** Takes up the recorded space, or records the one that is configured; refuses another one. */
   async open(store: SqlStoreContext, runner: SqlRunner): Promise<void> {
     if (this.absent !== null) return
+    if (this.elsewhere) await this.#leave(store, runner)
     const stored = await this.#stored(store, runner)
     const configured = await this.#configured()
     if (stored) {
@@ -136,8 +143,8 @@ export class SqlVectors {
     await runner.write(async (session) => {
       await session.run(s.retire, { now: at })
       await session.run(s.insertSpace, { ...row, version: 1 })
-      await startFollowing(store, session, row.id)
     })
+    await this.#start(store, runner, row.id)
     this.#space = { ...space, id: row.id }
     return this.#space
   }
@@ -145,11 +152,22 @@ export class SqlVectors {
   async #follow(store: SqlStoreContext, runner: SqlRunner, space: OpenSpace | null): Promise<void> {
     const s = vectorStatements(store.engine)
     const read = async (session: SqlSession) => (await session.all(s.follower))[0]?.state === 'active'
-    if (await runner.read(read)) return
-    await runner.write(async (session) => {
-      if (await read(session)) return
-      await startFollowing(store, session, space?.id ?? null)
-    })
+    if (this.elsewhere || (await runner.read(read))) return
+    await this.#start(store, runner, space?.id ?? null)
+  }
+
+  /** Ended half-way it is begun again: a follower that was handed everything is told so. */
+  async #start(store: SqlStoreContext, runner: SqlRunner, space: string | null): Promise<void> {
+    await runner.write((session) => startFollowing(store, session, space, 'seeding'))
+    await seed(store, runner, FOLLOWER)
+    await runner.write((session) => startFollowing(store, session, space, 'active'))
+  }
+
+  /** Others make and compare the vectors from now on: this store's own follower has no use. */
+  async #leave(store: SqlStoreContext, runner: SqlRunner): Promise<void> {
+    const s = vectorStatements(store.engine)
+    const [own] = await runner.read(async (session) => session.all(s.follower))
+    if (own && own.state !== 'retired') await runner.write(async (session) => retireOwn(store, session))
   }
 
   /** The space, recorded now where the model did not answer when the store was opened. */
@@ -198,6 +216,12 @@ export class SqlVectors {
   }
 }
 
+async function retireOwn(store: SqlStoreContext, session: SqlSession): Promise<void> {
+  const s = vectorStatements(store.engine)
+  await session.run(s.retireFollower, { name: FOLLOWER, now: now(store) })
+  await session.run(s.forgetOutbox, { follower: FOLLOWER })
+}
+
 /** How many dimensions a model has; null where it does not answer in time, for opening a store waits for it. */
 async function probe(embedder: Embedder): Promise<number | null> {
   let timer: NodeJS.Timeout | undefined
@@ -217,15 +241,19 @@ async function probe(embedder: Embedder): Promise<number | null> {
   }
 }
 
-/** Makes the store's own follower, which is told of every write from now on and of everything that is there. */
-export async function startFollowing(store: SqlStoreContext, session: SqlSession, space: string | null): Promise<void> {
-  const s = vectorStatements(store.engine)
+/** Makes the store's own follower, which is told of every write from now on. */
+async function startFollowing(
+  store: SqlStoreContext,
+  session: SqlSession,
+  space: string | null,
+  state: 'seeding' | 'active',
+): Promise<void> {
   const at = now(store)
-  await session.run(s.insertFollower, {
+  await session.run(vectorStatements(store.engine).insertFollower, {
     name: FOLLOWER,
     kind: 'local',
-    state: 'active',
-    kinds: ['message', 'memory', 'document'],
+    state,
+    kinds: SEARCH_KINDS,
     settings: { space },
     seededRevision: 0,
     leaseEpoch: 0,
@@ -233,7 +261,76 @@ export async function startFollowing(store: SqlStoreContext, session: SqlSession
     updatedAt: at,
     version: 1,
   })
-  for (const kind of ['message', 'memory', 'document'] as const) await session.run(s[kind].enqueue, { now: at })
+}
+
+/** Rows that a follower is told of in one transaction. */
+const SEEDED = 20_000
+
+/** Hands a follower everything that is there. */
+export async function seed(
+  store: SqlStoreContext,
+  runner: SqlRunner,
+  follower: string,
+  kinds: readonly SearchKind[] = SEARCH_KINDS,
+): Promise<void> {
+  // Whoever wrote before the follower was seen by all has told it nothing: their rows must be seen here.
+  await store.engine.olderEnded?.(runner)
+  const s = vectorStatements(store.engine)
+  const look = runner.current ?? runner.read
+  for (const kind of kinds) {
+    const last = (await look(async (session) => session.all(s[kind].last)))[0]?.n ?? 0
+    for (let after = 0; after < last; after += SEEDED) {
+      const values = { follower, after, upTo: after + SEEDED, now: now(store) }
+      await runner.write(async (session) => session.run(s[kind].enqueue, values))
+    }
+  }
+}
+
+/** Vectors that are written by one statement. */
+const WRITTEN = 200
+
+const rowKey = ({ tenantId, scope, recordId }: Pick<VectorRow, 'tenantId' | 'scope' | 'recordId'>): string =>
+  JSON.stringify([tenantId, scope, recordId])
+
+async function writeSome(
+  store: SqlStoreContext,
+  session: SqlSession,
+  space: string,
+  kind: SearchKind,
+  rows: readonly VectorRow[],
+): Promise<void> {
+  const { engine } = store
+  const s = vectorStatements(engine)[kind]
+  const { encodeRows } = engine.conditions
+  await session.run(s.forget, {
+    space,
+    keys: encodeRows(rows.map(({ tenantId, scope, recordId }) => [tenantId, scope, recordId])),
+  })
+  // Behind one byte: SQLite takes a part of nothing for no value at all.
+  let hashAt = 2
+  let vectorAt = 1
+  const keys = rows.map(({ tenantId, scope, recordId, hash, vector }) => {
+    const part = partOf(tenantId, space, kind)
+    const key = [tenantId, scope, recordId, part, hashAt, hash.length, vectorAt, vector.byteLength]
+    hashAt += hash.length
+    vectorAt += vector.byteLength
+    return key
+  })
+  const made = await session.all(s.write, {
+    space,
+    keys: encodeRows(keys),
+    hashes: Buffer.concat([Buffer.alloc(1), ...rows.map(({ hash }) => hash)]),
+    vectors: Buffer.concat(rows.map(({ vector }) => encodeVector(vector))),
+    now: now(store),
+  })
+  if (!engine.vectors) return
+  const byKey = new Map(rows.map((row) => [rowKey(row), row]))
+  for (const { seq, recordSeq, ...key } of made) {
+    const row = byKey.get(rowKey(key))
+    if (!row) continue
+    const part = partOf(row.tenantId, space, kind)
+    await engine.vectors.index(session, { tenantId: row.tenantId, part, seq, recordSeq, vector: row.vector })
+  }
 }
 
 /** Stores vectors in the transaction of a session; those whose record is gone are left out. */
@@ -243,14 +340,10 @@ export async function writeVectors(
   space: string,
   rows: readonly VectorRow[],
 ): Promise<void> {
-  const s = vectorStatements(store.engine)
-  const at = now(store)
-  for (const { kind, tenantId, scope, recordId, vector, hash } of rows) {
-    const part = partOf(tenantId, space, kind)
-    const values = { tenantId, space, scope, recordId, part, hash, vector: encodeVector(vector), now: at }
-    await session.run(s[kind].forget, values)
-    const [row] = await session.all(s[kind].write, values)
-    if (row) await store.engine.vectors?.index(session, { tenantId, part, ...row, vector })
+  for (const kind of new Set(rows.map((row) => row.kind))) {
+    const ofKind = rows.filter((row) => row.kind === kind)
+    for (let i = 0; i < ofKind.length; i += WRITTEN)
+      await writeSome(store, session, space, kind, ofKind.slice(i, i + WRITTEN))
   }
 }
 

@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3'
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { VectorSettings } from '../../contract/embedder.js'
+import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
 import type { SqliteOptions } from '../../contract/options.js'
 import type { PurgeOptions, SettleOptions, SettleReport } from '../../contract/statistics.js'
@@ -13,6 +14,7 @@ import { Settler } from '../../unit/settler.js'
 import { checkAnalyzer } from '../sql/analyzer.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { SqlRunner } from '../sql/engine.js'
+import { SqlFollowed } from '../sql/followed.js'
 import { sqlJournal } from '../sql/journal.js'
 import { sweepStore } from '../sql/purge.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
@@ -31,6 +33,7 @@ export interface SqliteSettings extends SqliteOptions {
   readonly newId: () => string
   readonly vectors: VectorSettings
   readonly weights: { readonly text: number; readonly vector: number }
+  readonly semantic?: SemanticSearch | undefined
 }
 
 interface Open {
@@ -77,7 +80,7 @@ export class SqliteBackend implements Backend {
         reader?.pragma('cache_size = -65536')
       }
       await store.vectors.open(store, runner)
-      const settler = store.vectors.embedder ? new Settler(new VectorSettler(store, runner, newId())) : null
+      const settler = store.vectors.makes ? new Settler(new VectorSettler(store, runner, newId())) : null
       settler?.poke()
       this.#open = { writer, reader, gate, store, runner: settler ? poking(runner, settler) : runner, settler }
     } catch (error) {
@@ -95,13 +98,14 @@ export class SqliteBackend implements Backend {
   }
 
   #store(analyzer: Analyzer): SqlStoreContext {
-    const { clock, newId, limits, reranker = null, weights, vectors: given } = this.settings
-    const vectors = new SqlVectors(given)
+    const { clock, newId, limits, reranker = null, weights, vectors: given, semantic = null } = this.settings
+    const vectors = new SqlVectors(given, null, semantic !== null)
     return {
       engine: sqliteEngine(),
       analyzer,
       analyzers: new Analyzers(analyzer),
       vectors,
+      semantic,
       reranker,
       weights,
       checks: new Checks({ ...DEFAULT_LIMITS, ...limits }),
@@ -112,6 +116,10 @@ export class SqliteBackend implements Backend {
 
   get journal(): Journal | undefined {
     return this.#open ? sqlJournal(this.#open.store, this.#open.runner) : undefined
+  }
+
+  get followed(): Followed | undefined {
+    return this.#open ? new SqlFollowed(this.#open.store, this.#open.runner) : undefined
   }
 
   get #opened(): Open {

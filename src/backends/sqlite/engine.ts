@@ -77,6 +77,9 @@ const inserts = perEngine((engine) => {
   const of = (table: SearchedTable) => engine.command(() => insertInto(engine, table, INSERTED[table]))
   return { messages: of('messages'), memories: of('memories'), documents: of('documents') }
 })
+const raise = perEngine((engine) =>
+  engine.command(() => sql`update bruno_revision set value = max(value, ${value('above')})`),
+)
 const newest = perEngine((engine) => {
   const of = (table: SearchedTable) => {
     const { seq } = engine.tables[table]
@@ -117,6 +120,9 @@ export function sqliteEngine(): SqlEngine {
     tables,
     revision: value(REVISION),
     join: sql`cross join`,
+    raiseRevision: async (session, above) => {
+      await session.run(raise(engine), { above })
+    },
     forUpdate: sql``,
     forClaim: sql``,
     statement: (selection, query) => makeStatement(() => query().toQuery(rendering), selection),

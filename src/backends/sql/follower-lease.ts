@@ -1,0 +1,53 @@
+import { sql } from 'drizzle-orm/sql/sql'
+import { now, type SqlStoreContext } from './context.js'
+import { perEngine, type SqlRunner } from './engine.js'
+import { bind, count, value } from './statement.js'
+
+const statements = perEngine((engine) => {
+  const { followers: f } = engine.tables
+  const mine = sql`${f.name} = ${value('follower')}`
+  const free = sql`${mine} and (${f.leaseOwner} is null or ${f.leaseOwner} = ${value('owner')} or ${f.leaseUntil} <= ${bind(f.leaseUntil, 'now')})`
+  return {
+    free: engine.statement({ n: count(sql``) }, () => sql`select 1 from ${f} where ${free}`),
+    take: engine.command(
+      () => sql`update ${f} set lease_epoch = lease_epoch + case when lease_owner = ${value('owner')} then 0 else 1 end,
+        lease_owner = ${value('owner')}, lease_until = ${bind(f.leaseUntil, 'until')} where ${free}`,
+    ),
+    leave: engine.command(
+      () =>
+        sql`update ${f} set lease_owner = null, lease_until = null where ${mine} and ${f.leaseOwner} = ${value('owner')}`,
+    ),
+  }
+})
+
+/** The right to write to a store that cannot decide between two writers: of one process at a time. */
+export class FollowerLease {
+  #until = 0
+
+  constructor(
+    readonly store: SqlStoreContext,
+    readonly runner: SqlRunner,
+    readonly options: { readonly follower: string; readonly owner: string; readonly time: number },
+  ) {}
+
+  /** Whether it is this process's for at least half its time from now on. */
+  async take(): Promise<boolean> {
+    const { follower, owner, time } = this.options
+    const at = now(this.store)
+    if (this.#until - at.getTime() > time / 2) return true
+    const { free, take } = statements(this.store.engine)
+    const values = { follower, owner, now: at }
+    if ((await this.runner.read(async (session) => session.all(free, values))).length === 0) return false
+    const until = new Date(at.getTime() + time)
+    const taken = await this.runner.write(async (session) => session.run(take, { ...values, until }))
+    this.#until = taken > 0 ? until.getTime() : 0
+    return taken > 0
+  }
+
+  /** Lets another process go on at once. */
+  async leave(): Promise<void> {
+    this.#until = 0
+    const { follower, owner } = this.options
+    await this.runner.write(async (session) => session.run(statements(this.store.engine).leave, { follower, owner }))
+  }
+}
