@@ -23,6 +23,8 @@ import { ConfigurationError } from './errors.js'
 import { makeMemory } from './memory.js'
 import { parseOptions } from './model/parse.js'
 import { findKind, sqlitePath } from './registry.js'
+import { guarded } from './telemetry/logger.js'
+import { type Telemetry, telemetryOf } from './telemetry/telemetry.js'
 
 function embedderSettings(options: EmbeddingOptions): EmbedderSettings | null {
   const { embeddingFunction, embeddingModel, embeddingDimensions, embeddingTimeout, embeddingBatchSize } = options
@@ -77,6 +79,7 @@ export interface Prepared {
   readonly name: string
   readonly options: CommonOptions
   readonly capabilities: Capabilities
+  readonly telemetry: Telemetry | null
   readonly load: () => Promise<Backend>
 }
 
@@ -93,17 +96,20 @@ export function prepare(nameOrUrl: string, given: object): Prepared {
   embedderSettings(options)
   const capabilities = kind.capabilities(options)
   const { clock = Date.now, newId = () => v7() } = options
+  const logger = options.logger && guarded(options.logger)
+  const telemetry = telemetryOf(options, name, logger)
   const load = async () => {
-    const means: Means = { clock, newId, weights, vectors: await vectorSettings(options) }
+    const told = { logger, counters: telemetry ?? undefined }
+    const means: Means = { clock, newId, weights, vectors: await vectorSettings(options), ...told }
     return kind.create(options, means, capabilities)
   }
-  return { name, options, capabilities, load }
+  return { name, options, capabilities, telemetry, load }
 }
 
 /** A memory over a backend, which is loaded when it is opened. */
-export function memoryOf({ options, capabilities, load }: Omit<Prepared, 'name'>): Memory {
+export function memoryOf({ options, capabilities, telemetry, load }: Omit<Prepared, 'name'>): Memory {
   const { clock = Date.now, tenancy = 'optional', tokenizer } = options
-  return makeMemory({ capabilities, tokenizer, tenancy, clock, load })
+  return makeMemory({ capabilities, tokenizer, tenancy, clock, telemetry, load })
 }
 
 /**

@@ -11,6 +11,7 @@ import type {
   SqliteOptions,
 } from './contract/options.js'
 import type { Reranker } from './contract/search.js'
+import type { Logger } from './contract/telemetry.js'
 import { MAX_DIMENSIONS } from './embeddings/vector.js'
 import { id, type ObjectSchema, whole } from './model/parse.js'
 import { DEFAULT_LIMITS, type Limits } from './options.js'
@@ -30,6 +31,9 @@ const isEmbeddingCache = (value: unknown): value is EmbeddingCache =>
   (['getMany', 'putMany', 'close'] as const).every(
     (name) => typeof (value as EmbeddingCache | null)?.[name] === 'function',
   )
+const isLogger = (value: unknown): value is Logger =>
+  (['debug', 'info', 'warn', 'error'] as const).every((name) => typeof (value as Logger | null)?.[name] === 'function')
+const flag = v.optional(v.boolean())
 const weight = v.pipe(v.number(), v.minValue(0), v.maxValue(1000))
 const common = {
   tenancy: v.optional(v.picklist(['optional', 'required'])),
@@ -67,6 +71,8 @@ const common = {
       'must be an object with a function rerank',
     ),
   ),
+  telemetry: v.optional(v.union([v.boolean(), v.strictObject({ spans: flag, metrics: flag, tenant: flag })])),
+  logger: v.optional(v.custom<Logger>(isLogger, 'must be an object with functions debug, info, warn and error')),
   limits: v.optional(limits),
   clock: v.optional(functionOf<() => number>()),
   newId: v.optional(functionOf<() => string>()),

@@ -6,6 +6,8 @@ import type { Memory, TenantMemory } from './contract/memory.js'
 import { UnsupportedError, ValidationError } from './errors.js'
 import { checkNames } from './model/page-options.js'
 import { checkId } from './model/parse.js'
+import type { Telemetry } from './telemetry/telemetry.js'
+import { traced } from './telemetry/traced.js'
 import { Caches } from './unit/cache.js'
 import { Lifecycle } from './unit/lifecycle.js'
 import { ProcessCache } from './unit/own-cache.js'
@@ -20,6 +22,8 @@ export interface MemoryParts {
   readonly tenancy: 'optional' | 'required'
   readonly clock: () => number
   readonly tokenizer?: Tokenizer | Encoding | undefined
+  /** Without it nobody is told of calls. */
+  readonly telemetry?: Telemetry | null | undefined
 }
 
 const MAX_TENANTS = 1000
@@ -62,7 +66,13 @@ function refusing(tenant: TenantMemory): TenantMemory {
 
 /** Puts the public interface in front of a backend. */
 export function makeMemory(parts: MemoryParts): Memory {
-  const lifecycle = new Lifecycle(parts.load)
+  const { telemetry = null } = parts
+  const lifecycle = new Lifecycle(async () => {
+    await telemetry?.start()
+    const backend = await parts.load()
+    if (backend.outbox) telemetry?.observe(() => lifecycle.use(async (open) => (await open.outbox?.()) ?? []))
+    return backend
+  })
   const caches = new Caches(new ProcessCache(parts.clock), parts.clock)
   const tokens = new TokenCounter(parts.tokenizer)
   const tenants = new Map<string, TenantMemory>()
@@ -70,41 +80,41 @@ export function makeMemory(parts: MemoryParts): Memory {
     let tenant = tenants.get(tenantId)
     if (!tenant) {
       checkId(tenantId, 'tenantId')
-      tenant = makeTenant(lifecycle, caches, tokens, tenantId)
+      tenant = makeTenant(lifecycle, caches, tokens, telemetry, tenantId)
       if (tenants.size >= MAX_TENANTS) tenants.clear()
       tenants.set(tenantId, tenant)
     }
     return tenant
   }
-  const own = makeTenant(lifecycle, caches, tokens, 'default')
+  const own = makeTenant(lifecycle, caches, tokens, telemetry, 'default')
+  const close = async (): Promise<void> => {
+    checkOutside(lifecycle)
+    await lifecycle.close().finally(() => telemetry?.stop())
+  }
   return {
     ...(parts.tenancy === 'required' ? refusing(own) : own),
     get capabilities() {
       return lifecycle.backend?.capabilities ?? parts.capabilities
     },
     connect: () => lifecycle.connect(),
-    close: async () => {
-      checkOutside(lifecycle)
-      await lifecycle.close()
-    },
+    close,
     healthCheck: () => lifecycle.healthCheck(),
     forTenant,
-    sweep: async (options = {}) => {
-      checkOutside(lifecycle)
-      return lifecycle.use((backend) => {
-        if (!backend.sweep) throw new UnsupportedError('sweep', 'this memory expires records by itself')
-        return backend.sweep(options)
-      })
-    },
-    settle: async (options = {}) => {
-      checkNames(options, ['deadline'])
-      checkDeadline(options.deadline)
-      checkOutside(lifecycle)
-      return lifecycle.use(async (backend) => backend.settle?.(options) ?? { pending: 0, parked: 0 })
-    },
-    async [Symbol.asyncDispose]() {
-      checkOutside(lifecycle)
-      await lifecycle.close()
-    },
+    ...traced<Pick<Memory, 'sweep' | 'settle'>>(telemetry, null, {
+      sweep: async (options = {}) => {
+        checkOutside(lifecycle)
+        return lifecycle.use((backend) => {
+          if (!backend.sweep) throw new UnsupportedError('sweep', 'this memory expires records by itself')
+          return backend.sweep(options)
+        })
+      },
+      settle: async (options = {}) => {
+        checkNames(options, ['deadline'])
+        checkDeadline(options.deadline)
+        checkOutside(lifecycle)
+        return lifecycle.use(async (backend) => backend.settle?.(options) ?? { pending: 0, parked: 0 })
+      },
+    }),
+    [Symbol.asyncDispose]: close,
   }
 }

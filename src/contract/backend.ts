@@ -7,6 +7,7 @@ import type { RateLimiter, RateLimiterOptions } from './rate-limit.js'
 import type { Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
+import type { OutboxStats } from './telemetry.js'
 
 /** A repository as a backend writes it: `each` is made from `list`, once for all, and `operationId` is handled in front. */
 export type Plain<R> = Omit<R, 'each'>
@@ -85,4 +86,6 @@ export interface Backend {
   sweep?(options: PurgeOptions): Promise<PurgeReport>
   /** Waits until what follows the records is up with them. */
   settle?(options: SettleOptions): Promise<SettleReport>
+  /** What those that follow it still have to be told. Asked for when it is open. */
+  readonly outbox?: OutboxStats | undefined
 }

@@ -3,6 +3,7 @@ import type { Capabilities } from './capabilities.js'
 import type { VectorSettings } from './embedder.js'
 import type { SemanticSearch } from './follow.js'
 import type { CommonOptions } from './options.js'
+import type { Counters, Logger } from './telemetry.js'
 
 /** What every backend is given beside its options. */
 export interface Means {
@@ -13,6 +14,8 @@ export interface Means {
   /** What the parts of a hybrid search count. */
   readonly weights: { readonly text: number; readonly vector: number }
   readonly vectors: VectorSettings
+  readonly logger?: Logger | undefined
+  readonly counters?: Counters | undefined
   /** Finds by meaning in the backend's place, which then keeps vectors and compares none. */
   readonly semantic?: SemanticSearch | undefined
 }

@@ -3,6 +3,9 @@ import type { Limits } from '../options.js'
 import type { Tokenizer } from './context.js'
 import type { DistanceMetric, EmbeddingCache, EmbeddingFunction, EmbeddingUsage } from './embedder.js'
 import type { Reranker, SearchWeights } from './search.js'
+import type { ObservabilityOptions } from './telemetry.js'
+
+export type { LogFields, Logger, ObservabilityOptions, TelemetryOptions } from './telemetry.js'
 
 /** How vectors are made and compared. */
 export interface EmbeddingOptions {
@@ -35,7 +38,7 @@ export interface EmbeddingOptions {
 }
 
 /** Options that every backend knows. */
-export interface CommonOptions extends EmbeddingOptions {
+export interface CommonOptions extends EmbeddingOptions, ObservabilityOptions {
   /** `required`: a call outside `forTenant` throws. Default `optional`: it goes to the tenant `default`. */
   readonly tenancy?: 'optional' | 'required' | undefined
   /** The language of the stemmer, such as `english` or `german`; default `english`. */

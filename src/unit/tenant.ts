@@ -6,6 +6,8 @@ import type { TenantMemory, UnitOptions } from '../contract/memory.js'
 import { UnsupportedError } from '../errors.js'
 import { checkNames } from '../model/page-options.js'
 import { checkId } from '../model/parse.js'
+import type { Telemetry } from '../telemetry/telemetry.js'
+import { traced } from '../telemetry/traced.js'
 import { CacheChanges, type Caches } from './cache.js'
 import { makeEvents } from './events.js'
 import type { Lifecycle } from './lifecycle.js'
@@ -49,7 +51,13 @@ function unitRunner(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, 
 }
 
 /** The repositories and verbs of one tenant, on the store. */
-export function makeTenant(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, tenantId: string): TenantMemory {
+export function makeTenant(
+  lifecycle: Lifecycle,
+  caches: Caches,
+  tokens: TokenCounter,
+  telemetry: Telemetry | null,
+  tenantId: string,
+): TenantMemory {
   const turn: Turn = {
     call: async (work) => {
       checkOutside(lifecycle)
@@ -75,7 +83,7 @@ export function makeTenant(lifecycle: Lifecycle, caches: Caches, tokens: TokenCo
       return makeContext(await tokens.ready(), searching, checked)
     })
   }
-  return {
+  return traced<TenantMemory>(telemetry, tenantId, {
     tenantId,
     ...repositories,
     cache: caches.repository(tenantId, async (work) => {
@@ -108,5 +116,5 @@ export function makeTenant(lifecycle: Lifecycle, caches: Caches, tokens: TokenCo
     endSession: (id) => sessions.end(id),
     clearHistory: (conversationId) => messages.clear(conversationId),
     getStatistics: statistics,
-  }
+  })
 }

@@ -17,7 +17,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['errors', 'options', 'schema'],
   ['model'],
   ['contract'],
-  ['repository'],
+  ['repository', 'telemetry'],
   ['backends', 'context', 'embeddings', 'search', 'unit', 'migrate', 'transfer', 'import', 'archive', 'fallback'],
   ['memory', 'configuration', 'spellings'],
   ['registry'],
@@ -109,6 +109,7 @@ describe('a package', () => {
     [/^(@langchain\/.*|openai|@energetic-ai\/.*)$/, /^(embeddings|integrations)$/],
     [/^drizzle-orm$/, /^backends\/(sql|sqlite|postgresql)$/],
     [/^@orama\//, /^search$/],
+    [/^@opentelemetry\//, /^telemetry$/],
     [/^(commander|cli-progress)$/, /^cli$/],
   ]
 
