@@ -1,4 +1,5 @@
 import type { SettleReport } from '../contract/statistics.js'
+import type { Logger } from '../contract/telemetry.js'
 import { BrunoMemoryError, TimeoutError } from '../errors.js'
 
 /** One batch of what has to be brought up, and how much of it is left. */
@@ -21,7 +22,10 @@ export class Settler {
   #stopped = false
   #error: BrunoMemoryError | null = null
 
-  constructor(readonly settling: Settling) {}
+  constructor(
+    readonly settling: Settling,
+    readonly logger?: Logger | undefined,
+  ) {}
 
   /** There may be work: it is looked for as soon as this turn of the event loop is over. */
   poke(): void {
@@ -51,11 +55,15 @@ export class Settler {
     this.#again = false
     try {
       while (!this.#stopped && (await this.settling.pass()) > 0);
+      if (this.#failures > 0) this.logger?.info('settling works again', { failures: this.#failures })
       this.#failures = 0
       this.#error = null
     } catch (error) {
       this.#failures++
       this.#error = error instanceof BrunoMemoryError ? error : null
+      // The first of a streak: an outage of a day is one line.
+      if (this.#failures === 1)
+        this.logger?.warn('settling failed, and is tried again', { code: this.#error?.code ?? 'unknown' })
     }
   }
 
