@@ -59,7 +59,7 @@ async function embedderOf(options: EmbeddingOptions): Promise<Embedder | null> {
 }
 
 /** Loads what calls the model; the model itself is loaded at its first text. */
-async function vectorSettings(options: EmbeddingOptions): Promise<VectorSettings> {
+export async function vectorSettings(options: EmbeddingOptions): Promise<VectorSettings> {
   return {
     embedder: await embedderOf(options),
     metric: options.distanceMetric ?? 'cosine',
@@ -80,7 +80,8 @@ export interface Prepared {
   readonly options: CommonOptions
   readonly capabilities: Capabilities
   readonly telemetry: Telemetry | null
-  readonly load: () => Promise<Backend>
+  /** @param more What a memory of several backends gives to one of them. */
+  readonly load: (more?: Pick<Means, 'semantic' | 'wrote'>) => Promise<Backend>
 }
 
 /**
@@ -98,9 +99,9 @@ export function prepare(nameOrUrl: string, given: object): Prepared {
   const { clock = Date.now, newId = () => v7() } = options
   const logger = options.logger && guarded(options.logger)
   const telemetry = telemetryOf(options, name, logger)
-  const load = async () => {
+  const load = async (more: Pick<Means, 'semantic' | 'wrote'> = {}) => {
     const told = { logger, counters: telemetry ?? undefined }
-    const means: Means = { clock, newId, weights, vectors: await vectorSettings(options), ...told }
+    const means: Means = { clock, newId, weights, vectors: await vectorSettings(options), ...told, ...more }
     return kind.create(options, means, capabilities)
   }
   return { name, options, capabilities, telemetry, load }
@@ -109,7 +110,7 @@ export function prepare(nameOrUrl: string, given: object): Prepared {
 /** A memory over a backend, which is loaded when it is opened. */
 export function memoryOf({ options, capabilities, telemetry, load }: Omit<Prepared, 'name'>): Memory {
   const { clock = Date.now, tenancy = 'optional', tokenizer } = options
-  return makeMemory({ capabilities, tokenizer, tenancy, clock, telemetry, load })
+  return makeMemory({ capabilities, tokenizer, tenancy, clock, telemetry, load: () => load() })
 }
 
 /**

@@ -1,29 +1,34 @@
 import { createBackend } from './backend.js'
 import type { Memory } from './contract/memory.js'
 import type { CommonOptions } from './contract/options.js'
+import { createMemory } from './create-memory.js'
 import { ConfigurationError } from './errors.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What composes several backends is told by these; one backend alone has no use for them. */
-const COMPOSED = ['BRUNO_MEMORY_CACHE_URL', 'BRUNO_MEMORY_SEMANTIC_URL'] as const
-
 /**
- * Makes a memory as the environment says: `BRUNO_MEMORY_URL` is the backend's URL and `BRUNO_MEMORY_EMBEDDINGS` what
- * makes vectors, such as `offline` or `text-embedding-3-small`.
+ * Makes a memory as the environment says: `BRUNO_MEMORY_URL` is the primary's URL, `BRUNO_MEMORY_SEMANTIC_URL` and
+ * `BRUNO_MEMORY_CACHE_URL` are those of what follows it, and `BRUNO_MEMORY_EMBEDDINGS` is what makes vectors, such as
+ * `offline` or `text-embedding-3-small`.
  *
  * @throws ConfigurationError where a variable is absent or wrong, by its name.
  */
 export function createFromEnv(options: CommonOptions = {}, environment: Environment = process.env): Memory {
   const url = environment.BRUNO_MEMORY_URL
   if (!url) throw new ConfigurationError('BRUNO_MEMORY_URL is not set; for a start: sqlite:./memory.db')
-  for (const name of COMPOSED)
-    if (environment[name]) throw new ConfigurationError(`${name} is set, but several backends cannot be composed yet`)
-  const embeddingFunction = environment.BRUNO_MEMORY_EMBEDDINGS
+  const { BRUNO_MEMORY_EMBEDDINGS, BRUNO_MEMORY_SEMANTIC_URL, BRUNO_MEMORY_CACHE_URL } = environment
+  const given = BRUNO_MEMORY_EMBEDDINGS ? { embeddingFunction: BRUNO_MEMORY_EMBEDDINGS, ...options } : options
+  const others = {
+    ...(BRUNO_MEMORY_SEMANTIC_URL && { semantic: BRUNO_MEMORY_SEMANTIC_URL }),
+    ...(BRUNO_MEMORY_CACHE_URL && { cache: BRUNO_MEMORY_CACHE_URL }),
+  }
   try {
-    return createBackend(url, embeddingFunction ? { embeddingFunction, ...options } : options)
+    return Object.keys(others).length > 0
+      ? createMemory({ primary: url, ...others, ...given })
+      : createBackend(url, given)
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
-    throw new ConfigurationError(`from the environment (BRUNO_MEMORY_URL): ${error.message}`, { cause: error.cause })
+    const names = ['BRUNO_MEMORY_URL', ...Object.keys(others).map((role) => `BRUNO_MEMORY_${role.toUpperCase()}_URL`)]
+    throw new ConfigurationError(`from the environment (${names.join(', ')}): ${error.message}`, { cause: error.cause })
   }
 }

@@ -1,5 +1,6 @@
 export { createBackend } from './backend.js'
 export type { Capabilities, Capability } from './contract/capabilities.js'
+export type * from './contract/composition.js'
 export type * from './contract/context.js'
 export type * from './contract/embedder.js'
 export type * from './contract/events.js'
@@ -13,6 +14,16 @@ export type * from './contract/rate-limit.js'
 export type * from './contract/repositories.js'
 export type * from './contract/search.js'
 export type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './contract/statistics.js'
+export type {
+  DifferingRecord,
+  FollowerStatus,
+  RebuildOptions,
+  RebuildReport,
+  VerifyOptions,
+  VerifyProgress,
+  VerifyReport,
+} from './contract/upkeep.js'
+export { createMemory } from './create-memory.js'
 export { createFromEnv } from './environment.js'
 export {
   BrunoMemoryError,

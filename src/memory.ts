@@ -13,6 +13,7 @@ import { Lifecycle } from './unit/lifecycle.js'
 import { ProcessCache } from './unit/own-cache.js'
 import { checkOutside } from './unit/state.js'
 import { makeTenant } from './unit/tenant.js'
+import { makeUpkeep, type UpkeepName } from './unit/upkeep.js'
 
 export interface MemoryParts {
   /** Loads and makes the backend; called at the first connection. */
@@ -100,7 +101,8 @@ export function makeMemory(parts: MemoryParts): Memory {
     close,
     healthCheck: () => lifecycle.healthCheck(),
     forTenant,
-    ...traced<Pick<Memory, 'sweep' | 'settle'>>(telemetry, null, {
+    ...traced<Pick<Memory, 'sweep' | 'settle' | UpkeepName>>(telemetry, null, {
+      ...makeUpkeep(lifecycle),
       sweep: async (options = {}) => {
         checkOutside(lifecycle)
         return lifecycle.use((backend) => {

@@ -1,6 +1,7 @@
 import { chromaUrl } from './backends/chromadb/url.js'
 import { qdrantUrl } from './backends/qdrant/url.js'
 import { placeOf } from './backends/redis/place.js'
+import type { VectorStore } from './backends/vector/store.js'
 import { OPTIONS, optionsOf } from './configuration.js'
 import type { Capabilities } from './contract/capabilities.js'
 import type { BackendFactory } from './contract/factory.js'
@@ -14,11 +15,26 @@ import type {
 } from './contract/options.js'
 import { ConfigurationError } from './errors.js'
 import { type ObjectSchema, suggestion } from './model/parse.js'
+import { chromaPlace, qdrantPlace, redisPlace } from './places.js'
 import { SPELLINGS } from './spellings.js'
+
+/** A store of vectors that can follow a primary. */
+export interface IndexKind<O> {
+  /** Where it is, without secrets: two memories at the same place mean the same vectors. */
+  place(options: O): string
+  /** Makes it, closed. Each generation has collections of its own beside those of the others. */
+  make(options: O, generation: number): Promise<VectorStore>
+}
 
 /** A kind of backend: its factory, and how its options are checked. */
 export interface Kind extends BackendFactory<object> {
   readonly schema: ObjectSchema<CommonOptions>
+  /** Absent where it cannot follow a primary as its semantic store. */
+  readonly index?: IndexKind<object> | undefined
+  /** Where it is, without secrets; absent where it cannot follow a primary as its cache. */
+  readonly cachePlace?: ((options: object) => string) | undefined
+  /** Whether others can follow it. */
+  readonly leads?: boolean | undefined
   /** The options by the names that they have here. */
   readonly spelled?: ((given: object) => object) | undefined
 }
@@ -26,6 +42,9 @@ export interface Kind extends BackendFactory<object> {
 type Definition<O extends object> = Omit<BackendFactory<O>, 'options'> & {
   readonly schema: ObjectSchema<O>
   readonly spelled: (given: object) => object
+  readonly index?: IndexKind<O>
+  readonly cachePlace?: (options: O) => string
+  readonly leads?: boolean
 }
 
 const kindOf = <O extends object>(definition: Definition<O>): Kind =>
@@ -58,6 +77,7 @@ export function sqlitePath(url: string): string | null {
 
 const sqlite: Definition<SqliteOptions> = {
   schema: OPTIONS.sqlite,
+  leads: true,
   spelled: SPELLINGS.sqlite,
   schemes: ['sqlite', 'file'],
   fromUrl(url) {
@@ -75,6 +95,7 @@ const sqlite: Definition<SqliteOptions> = {
 
 const postgresql: Definition<PostgresqlOptions> = {
   schema: OPTIONS.postgresql,
+  leads: true,
   spelled: SPELLINGS.postgresql,
   schemes: ['postgres', 'postgresql'],
   fromUrl: (connectionString) => ({ connectionString }),
@@ -89,6 +110,7 @@ const redis: Definition<RedisOptions> = {
   schema: OPTIONS.redis,
   spelled: SPELLINGS.redis,
   schemes: ['redis', 'rediss'],
+  cachePlace: redisPlace,
   fromUrl: (url) => ({ url }),
   capabilities(options) {
     placeOf(options)
@@ -128,6 +150,10 @@ function vectorCapabilities(name: string, options: CommonOptions): Capabilities 
   }
 }
 
+/** The collections that are built anew beside those in use have a number behind their name. */
+const generationOf = (name = 'bruno_memory', generation = 1): string =>
+  generation === 1 ? name : `${name}_g${generation}`
+
 const same = (given: object): object => given
 
 const qdrant: Definition<QdrantOptions> = {
@@ -135,6 +161,13 @@ const qdrant: Definition<QdrantOptions> = {
   spelled: same,
   schemes: ['qdrant', 'qdrants'],
   fromUrl: qdrantUrl,
+  index: {
+    place: qdrantPlace,
+    async make(options, generation) {
+      const { QdrantStore } = await import('./backends/qdrant/store.js')
+      return new QdrantStore({ ...options, collectionName: generationOf(options.collectionName, generation) })
+    },
+  },
   capabilities: (options) => vectorCapabilities('qdrant', options),
   async create(options, means, capabilities) {
     const { qdrantBackend } = await import('./backends/qdrant/backend.js')
@@ -147,6 +180,13 @@ const chromadb: Definition<ChromaOptions> = {
   spelled: same,
   schemes: ['chroma', 'chromas'],
   fromUrl: chromaUrl,
+  index: {
+    place: chromaPlace,
+    async make(options, generation) {
+      const { ChromaStore } = await import('./backends/chromadb/store.js')
+      return new ChromaStore({ ...options, collectionName: generationOf(options.collectionName, generation) })
+    },
+  },
   capabilities: (options) => vectorCapabilities('chromadb', options),
   async create(options, means, capabilities) {
     const { chromaBackend } = await import('./backends/chromadb/backend.js')

@@ -1,16 +1,17 @@
 import { v7 } from 'uuid'
 import { type Prepared, prepare } from './backend.js'
+import type { MemberEntry } from './contract/composition.js'
 import type { Memory } from './contract/memory.js'
+import { entryOf, knownOf } from './entries.js'
 import { ConfigurationError } from './errors.js'
 import { FallbackBackend } from './fallback/backend.js'
 import { replayable } from './fallback/replay-clock.js'
 import type { FallbackMemory, SwitchListener } from './fallback/types.js'
 import { makeMemory } from './memory.js'
 import { suggestion } from './model/parse.js'
-import { findKind, type Kind } from './registry.js'
 
 /** A backend of a chain: its name, its URL, or one of them with options of its own, which win over the shared ones. */
-export type FallbackEntry = string | ({ readonly backend: string } & Readonly<Record<string, unknown>>)
+export type FallbackEntry = MemberEntry
 
 /** Options of the chain; all others are shared: each backend is given those that it knows. */
 export interface FallbackOptions {
@@ -28,34 +29,6 @@ export interface FallbackOptions {
 
 const OWN = ['callTimeout', 'checkInterval', 'onSwitch']
 
-interface Entry {
-  readonly backend: string
-  readonly known: readonly string[]
-  readonly knows: (name: string, value: unknown) => boolean
-  readonly own: Readonly<Record<string, unknown>>
-}
-
-function entryOf(given: unknown, i: number): Entry {
-  const object = typeof given === 'string' ? { backend: given } : given
-  if (typeof object !== 'object' || object === null || typeof (object as { backend?: unknown }).backend !== 'string')
-    throw new ConfigurationError(`backends[${i}] must be a name, a URL or an object with one of them as \`backend\``)
-  const { backend, ...own } = object as { backend: string }
-  const { kind } = findKind(backend)
-  const known = Object.keys(kind.schema.entries)
-  return { backend, known, knows: (name, value) => known.includes(name) || isSpelling(kind, name, value), own }
-}
-
-/** Whether it is another name of an option, by itself: one that needs others beside it is for an entry's own. */
-function isSpelling({ spelled, schema }: Kind, name: string, value: unknown): boolean {
-  try {
-    const names = Object.keys(spelled?.({ [name]: value }) ?? {})
-    return names.length === 1 && names[0] !== name && Object.hasOwn(schema.entries, names[0] as string)
-  } catch (error) {
-    if (error instanceof ConfigurationError) return false
-    throw error
-  }
-}
-
 function milliseconds(options: FallbackOptions, name: 'callTimeout' | 'checkInterval', fallback: number): number {
   const value = options[name] ?? fallback
   if (!Number.isInteger(value) || value < 10 || value > 2 ** 31 - 1)
@@ -63,15 +36,11 @@ function milliseconds(options: FallbackOptions, name: 'callTimeout' | 'checkInte
   return value
 }
 
-/** The shared options that a kind of backend knows. */
-const knownOf = (shared: object, { knows }: Entry): object =>
-  Object.fromEntries(Object.entries(shared).filter(([name, value]) => knows(name, value)))
-
 function prepareAll(backends: readonly FallbackEntry[], options: FallbackOptions): readonly Prepared[] {
   if (!Array.isArray(backends) || backends.length < 2)
     throw new ConfigurationError('name at least two backends, the first one being the one that should serve')
   if (typeof options !== 'object' || options === null) throw new ConfigurationError('options must be an object')
-  const entries = backends.map(entryOf)
+  const entries = backends.map((given, i) => entryOf(given, `backends[${i}]`))
   const known = [...new Set([...OWN, ...entries.flatMap((entry) => entry.known)])]
   for (const [name, value] of Object.entries(options))
     if (!known.includes(name) && !entries.some((entry) => entry.knows(name, value)))
@@ -113,7 +82,14 @@ export async function createWithFallback(
   const backend = new FallbackBackend(prepared, chain)
   if (options.onSwitch) backend.onSwitch(options.onSwitch)
   const { capabilities } = backend
-  const memory = makeMemory({ capabilities, tokenizer, tenancy, clock, load: async () => backend })
+  const memory = makeMemory({
+    capabilities,
+    tokenizer,
+    tenancy,
+    clock,
+    telemetry: first.telemetry,
+    load: async () => backend,
+  })
   await memory.connect()
   return withFallback(memory, backend)
 }

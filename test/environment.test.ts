@@ -25,12 +25,20 @@ it('hands options on, and the model of BRUNO_MEMORY_EMBEDDINGS unless they name 
   expect(refused({ ...url, BRUNO_MEMORY_EMBEDDINGS: '' }, { tenncy: 'required' })).toMatch(/tenncy.*"tenancy"/)
 })
 
-it('says which variable is absent, wrong, or of no use yet', () => {
+it('composes what BRUNO_MEMORY_SEMANTIC_URL and BRUNO_MEMORY_CACHE_URL name with it', () => {
+  const url = { BRUNO_MEMORY_URL: 'sqlite::memory:' }
+  const cached = createFromEnv({}, { ...url, BRUNO_MEMORY_CACHE_URL: 'redis://127.0.0.1:1' })
+  expect(cached.capabilities).toMatchObject({ rateLimits: true, vectorSearch: false, atomicUnit: true })
+  const semantic = { ...url, BRUNO_MEMORY_SEMANTIC_URL: 'qdrant://127.0.0.1:1', BRUNO_MEMORY_EMBEDDINGS: 'offline' }
+  expect(createFromEnv({}, semantic).capabilities).toMatchObject({ vectorSearch: true, textSearch: true })
+})
+
+it('says which variable is absent or wrong', () => {
   expect(refused({})).toMatch(/BRUNO_MEMORY_URL is not set/)
   expect(refused({ BRUNO_MEMORY_URL: 'sqlit:x' })).toMatch(/BRUNO_MEMORY_URL.*did you mean "sqlite"/)
   const url = { BRUNO_MEMORY_URL: 'sqlite::memory:' }
   for (const name of ['BRUNO_MEMORY_CACHE_URL', 'BRUNO_MEMORY_SEMANTIC_URL'])
-    expect(refused({ ...url, [name]: 'redis://localhost' })).toContain(name)
+    expect(refused({ ...url, [name]: 'sqlite:./x.db' })).toContain(name)
 })
 
 it('repeats no password', () => {

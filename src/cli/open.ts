@@ -2,8 +2,10 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { createBackend } from '../backend.js'
+import type { MemoryOptions } from '../contract/composition.js'
 import type { Memory } from '../contract/memory.js'
 import type { PostgresqlOptions } from '../contract/options.js'
+import { composeMemory } from '../create-memory.js'
 import { ConfigurationError, ConnectionError, UnsupportedError } from '../errors.js'
 import { findKind, sqlitePath } from '../registry.js'
 import { type CliIo, line } from './io.js'
@@ -12,6 +14,9 @@ import { type Look, postgresqlUpkeep, sqliteUpkeep, type Upkeep } from './upkeep
 /** What every command that opens a memory understands. */
 export interface StoreOptions {
   readonly url?: string
+  /** Who follows it. */
+  readonly semantic?: string
+  readonly cache?: string
   readonly language?: string
   /** Who makes vectors of questions and texts. */
   readonly embeddings?: string
@@ -71,6 +76,22 @@ export const embeddingsOption = (command: Command): Command =>
 export const embeddingsOf = (options: { readonly embeddings?: string }, io: CliIo): string | undefined =>
   options.embeddings || io.env.BRUNO_MEMORY_EMBEDDINGS || undefined
 
+/** `--semantic` and `--cache`, or the environment's. */
+export const followersOptions = (command: Command): Command =>
+  command
+    .option(
+      '--semantic <url>',
+      'the store that finds by meaning: qdrant://… or chroma:… (default: BRUNO_MEMORY_SEMANTIC_URL)',
+    )
+    .option('--cache <url>', 'the cache: redis://… (default: BRUNO_MEMORY_CACHE_URL)')
+
+/** Who follows a memory, by the options or the environment. */
+export function followersOf(options: StoreOptions, io: CliIo): Pick<MemoryOptions, 'semantic' | 'cache'> {
+  const semantic = options.semantic || io.env.BRUNO_MEMORY_SEMANTIC_URL
+  const cache = options.cache || io.env.BRUNO_MEMORY_CACHE_URL
+  return { ...(semantic && { semantic }), ...(cache && { cache }) }
+}
+
 /** Which database is meant: the option, the environment, or ./memory.db, which is then said on standard error. */
 export function findStore(options: StoreOptions, io: CliIo): Store {
   const given = options.url || io.env.BRUNO_MEMORY_URL || io.env.DATABASE_URL
@@ -112,7 +133,11 @@ export async function upkeepOf(store: Store, work: string): Promise<Upkeep> {
 }
 
 /** Opens the memory. Only with `create` is a missing one made, and an older schema brought up to date. */
-export async function openMemory(store: Store, options: StoreOptions, { create = false } = {}): Promise<Memory> {
+export async function openMemory(
+  store: Store,
+  options: StoreOptions,
+  { create = false, together = {} }: { readonly create?: boolean; readonly together?: Partial<MemoryOptions> } = {},
+): Promise<Memory> {
   if (store.path === ':memory:')
     throw new ConfigurationError('name a file: a database in memory ends with this command')
   const found = await lookInto(store)
@@ -135,7 +160,13 @@ export async function openMemory(store: Store, options: StoreOptions, { create =
   // A store without a schema or a text index has no options about them.
   const { kind } = findKind(store.url)
   const known = Object.entries(wanted).filter(([name]) => kind.options.includes(name))
-  const memory = createBackend(store.url, Object.fromEntries(known))
+  const given = Object.fromEntries(known)
+  const { semantic, cache } = together
+  const memory =
+    semantic || cache
+      ? // Vectors that are there are told without a model.
+        composeMemory({ primary: { backend: store.url, ...given }, ...together }, { recorded: found.space !== null })
+      : createBackend(store.url, given)
   try {
     await memory.connect()
     return memory
@@ -148,10 +179,13 @@ export async function openMemory(store: Store, options: StoreOptions, { create =
 /** Opens the memory for one piece of work, and closes it whatever happens. */
 export async function withMemory<T>(
   store: Store,
-  options: StoreOptions & { readonly create?: boolean },
+  options: StoreOptions & { readonly create?: boolean; readonly together?: Partial<MemoryOptions> },
   work: (memory: Memory) => Promise<T>,
 ): Promise<T> {
-  const memory = await openMemory(store, options, { create: options.create === true })
+  const memory = await openMemory(store, options, {
+    create: options.create === true,
+    ...(options.together && { together: options.together }),
+  })
   try {
     return await work(memory)
   } finally {

@@ -10,7 +10,9 @@ import { register as migrate } from './migrate.js'
 import { register as reembed } from './reembed.js'
 import { register as reindex } from './reindex.js'
 import { register as search } from './search.js'
+import { register as settle } from './settle.js'
 import { register as stats } from './stats.js'
+import { register as verify } from './verify.js'
 
 /** Each command registers itself: one file per command. */
 const commands: readonly ((program: Command, io: CliIo) => void)[] = [
@@ -22,6 +24,8 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   migrate,
   reindex,
   reembed,
+  settle,
+  verify,
   doctor,
 ]
 
@@ -38,7 +42,13 @@ export function buildProgram(io: CliIo, version: string, conceal = (text: string
 
 /** Runs one command line. Errors become one line on standard error and a non-zero exit code, never a stack. */
 export async function run(argv: readonly string[], io: CliIo, version: string): Promise<void> {
-  const conceal = concealing([...argv, io.env.BRUNO_MEMORY_URL, io.env.DATABASE_URL])
+  const conceal = concealing([
+    ...argv,
+    io.env.BRUNO_MEMORY_URL,
+    io.env.DATABASE_URL,
+    io.env.BRUNO_MEMORY_SEMANTIC_URL,
+    io.env.BRUNO_MEMORY_CACHE_URL,
+  ])
   try {
     await buildProgram(io, version, conceal).parseAsync([...argv], { from: 'user' })
   } catch (error) {

@@ -8,6 +8,7 @@ import type { Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
 import type { OutboxStats } from './telemetry.js'
+import type { Upkeep } from './upkeep.js'
 
 /** A repository as a backend writes it: `each` is made from `list`, once for all, and `operationId` is handled in front. */
 export type Plain<R> = Omit<R, 'each'>
@@ -64,6 +65,11 @@ export interface OperationStore {
 export type UnitScope = Omit<BackendScope, 'purgeExpired' | 'events' | 'rateLimiter'> & {
   readonly operations?: OperationStore
   readonly journal?: UnitJournal
+  /**
+   * What the unit's cache writes will change, told before it is committed: a process that dies before it changed them
+   * has others forget them. Answers what to call when they are changed; null where nobody would.
+   */
+  cacheKeys?(keys: readonly string[]): Promise<(() => Promise<void>) | null>
   /** Runs the work between a savepoint and its release or rollback. */
   savepoint<T>(work: (scope: UnitScope) => Promise<T>): Promise<T>
 }
@@ -84,6 +90,10 @@ export interface Backend {
   scope(tenantId: string): BackendScope
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T>
   sweep?(options: PurgeOptions): Promise<PurgeReport>
+  /** What an operator asks of a memory of several backends. Asked for when it is open. */
+  readonly upkeep?: Upkeep | undefined
+  /** Waits until what a tenant has written is known everywhere; TimeoutError after `deadline` milliseconds. */
+  fresh?(tenantId: string, deadline?: number): Promise<void>
   /** Waits until what follows the records is up with them. */
   settle?(options: SettleOptions): Promise<SettleReport>
   /** What those that follow it still have to be told. Asked for when it is open. */

@@ -18,6 +18,8 @@ export interface Means {
   readonly counters?: Counters | undefined
   /** Finds by meaning in the backend's place, which then keeps vectors and compares none. */
   readonly semantic?: SemanticSearch | undefined
+  /** Told of each write, when it has been stored or may have been. */
+  readonly wrote?: (() => void) | undefined
 }
 
 /** How a kind of backend is made; `registerBackend` takes one. */

@@ -1,5 +1,5 @@
 import type { Document, MemoryEntry, Message, SearchKind } from '../model/records.js'
-import type { EmbeddingSpace } from './embedder.js'
+import type { EmbeddingSpace, VectorSettings } from './embedder.js'
 import type { Filter } from './filter.js'
 import type { SettleOptions, SettleReport } from './statistics.js'
 
@@ -89,6 +89,8 @@ export interface FollowerRecord {
   readonly generation: number
   /** Counts up with each place that the follower has had. */
   readonly epoch: number
+  /** Built beside the one in use, which it will replace. */
+  readonly building: boolean
 }
 
 /** What a semantic store is told, by the settler. */
@@ -97,6 +99,8 @@ export interface SemanticTarget {
   readonly sideBySide: boolean
   /** Milliseconds that one call may take. */
   readonly callTimeout: number
+  /** Looks whether it is still the one in use; called before each batch and at each look for one. */
+  attend?(): Promise<void>
   /** Idempotent, in any order: of each record the highest revision wins. */
   bring(states: readonly FollowedState[]): Promise<void>
   /** Forgets what it remembers of records that were gone by then. */
@@ -146,6 +150,19 @@ export interface Followed {
    * is on record at the same place is left as it is.
    */
   follow(plan: FollowerPlan): Promise<FollowerRecord>
+  /**
+   * Puts the next generation of a follower on record, beside the one in use, and hands it what is there. One that is on
+   * record already goes on.
+   */
+  build(current: FollowerRecord): Promise<FollowerRecord>
+  /** In one transaction: what was built is in use from now on, its space is the active one, and the old one is gone. */
+  promote(built: FollowerRecord, current: FollowerRecord): Promise<void>
+  /** The same records with vectors of another space, which are made beside those in use. */
+  beside(vectors: VectorSettings): Promise<Followed>
+  /** How many records there are, and how much of their text has no vector yet. */
+  estimate(): Promise<{ readonly records: number; readonly toEmbed: number; readonly characters: number }>
+  /** Deletes the vectors of all spaces but this one. */
+  dropOtherVectors(): Promise<void>
   /** Takes a follower off the record, with what it still had to be told. Answers whether there was one. */
   unfollow(name: string): Promise<boolean>
   semantic(follower: FollowerRecord, target: SemanticTarget): FollowerSettling

@@ -7,12 +7,15 @@ import type { RateLimiter, RateLimiterOptions } from './rate-limit.js'
 import type { AppendOptions, MessageListOptions, RecallQuery, Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
+import type { FollowerStatus, RebuildOptions, RebuildReport, VerifyOptions, VerifyReport } from './upkeep.js'
 
 export interface UnitOptions {
   /** A known id does not run the callback again; see `WriteOptions`. */
   readonly operationId?: string | undefined
   /** What the operation was asked to do; a known `operationId` with another fingerprint is `ConflictError`. */
   readonly fingerprint?: string | undefined
+  /** `await`: answers when the stores that follow the primary have followed. Default: as the memory was made. */
+  readonly settle?: 'await' | undefined
 }
 
 /** What a repeated operation answers where the first answer was too large (64 KB) or not JSON. */
@@ -107,4 +110,21 @@ export interface Memory extends TenantMemory, AsyncDisposable {
    * background by itself; this is for those who want to search for what they just wrote.
    */
   settle(options?: SettleOptions): Promise<SettleReport>
+  /** The stores that follow the primary, and what they still have to be told. */
+  followers(): Promise<readonly FollowerStatus[]>
+  /**
+   * Tries again what a follower refused so often that it was left alone. Answers how many records.
+   *
+   * @param follower Its name, `semantic` or `cache`. Default: all of them.
+   */
+  requeue(follower?: string): Promise<number>
+  /** Feeds a follower no more; what it holds stays there. Answers whether there was one. */
+  unfollow(follower: string): Promise<boolean>
+  /** Compares the semantic store with the primary, while both are in use, and hands it what differs if `repair` is set. */
+  verify(options?: VerifyOptions): Promise<VerifyReport>
+  /**
+   * Builds the semantic store anew beside the one in use, verifies it, and puts it to use. With `embedding`, by another
+   * model: the memory must then be opened with that.
+   */
+  rebuild(options?: RebuildOptions): Promise<RebuildReport>
 }

@@ -50,6 +50,10 @@ export interface SearchQuery extends Filter {
   readonly rerank?: boolean | undefined
   /** Adds `explain` to each hit. */
   readonly explain?: boolean | undefined
+  /** Waits first until everything that this tenant has written can be found. Default false. */
+  readonly fresh?: boolean | undefined
+  /** Milliseconds that `fresh` waits for, default 10,000; then `TimeoutError`. */
+  readonly deadline?: number | undefined
 }
 
 /** What one word of the question brings to a hit. */

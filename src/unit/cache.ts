@@ -31,13 +31,15 @@ function parsed<T extends JsonValue>(text: string): T {
   }
 }
 
+const isAway = (error: unknown): boolean =>
+  error instanceof ConnectionError || error instanceof TimeoutError || error instanceof OverloadedError
+
 /** A cache that is down is a miss. */
 async function orMiss<T>(reading: Promise<T>, miss: T): Promise<T> {
   try {
     return await reading
   } catch (error) {
-    if (error instanceof ConnectionError || error instanceof TimeoutError || error instanceof OverloadedError)
-      return miss
+    if (isAway(error)) return miss
     throw error
   }
 }
@@ -188,7 +190,28 @@ export class CacheChanges {
     return this.#changes.keys()
   }
 
+  get size(): number {
+    return this.#changes.size
+  }
+
   apply(): Promise<void> {
     return this.#changes.size === 0 ? Promise.resolve() : this.cache.apply(this.#changes)
+  }
+
+  /**
+   * The same where others forget the keys if this process does not come to it.
+   *
+   * @param told To be called when they are changed; null where nobody else looks after them.
+   */
+  async applyAfter(told: (() => Promise<void>) | null): Promise<void> {
+    if (!told) return this.apply()
+    try {
+      await this.apply()
+    } catch (error) {
+      // The unit is stored: a cache that is away is told later.
+      if (isAway(error)) return
+      throw error
+    }
+    await told().catch(() => undefined)
   }
 }

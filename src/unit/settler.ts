@@ -99,3 +99,12 @@ export class Settler {
     await this.#running
   }
 }
+
+/** Who is told of each write: a store's own settler, and others; null where there is nobody. */
+export function bothTold(settler: Settler | null, others: (() => void) | undefined): (() => void) | null {
+  if (!settler) return others ?? null
+  return () => {
+    settler.poke()
+    others?.()
+  }
+}

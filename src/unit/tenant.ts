@@ -3,13 +3,14 @@ import { checkContext } from '../context/query.js'
 import type { TokenCounter } from '../context/tokens.js'
 import type { UnitScope } from '../contract/backend.js'
 import type { TenantMemory, UnitOptions } from '../contract/memory.js'
-import { UnsupportedError } from '../errors.js'
+import { UnsupportedError, ValidationError } from '../errors.js'
 import { checkNames } from '../model/page-options.js'
 import { checkId } from '../model/parse.js'
 import type { Telemetry } from '../telemetry/telemetry.js'
 import { traced } from '../telemetry/traced.js'
 import { CacheChanges, type Caches } from './cache.js'
 import { makeEvents } from './events.js'
+import { freshness } from './freshness.js'
 import type { Lifecycle } from './lifecycle.js'
 import { type RunUnit, runOnce } from './operation.js'
 import { makeRateLimiter } from './rate-limiter.js'
@@ -20,8 +21,9 @@ import { checkCallback, runUnit, searchOf, statisticsOf, type UnitCallback, type
 function unitRunner(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, tenantId: string) {
   return async <T>(callback: UnitCallback<T>, options: UnitOptions = {}): Promise<unknown> => {
     checkCallback(callback)
-    checkNames(options, ['operationId', 'fingerprint'])
-    const { operationId, fingerprint } = options
+    checkNames(options, ['operationId', 'fingerprint', 'settle'])
+    const { operationId, fingerprint, settle } = options
+    if (settle !== undefined && settle !== 'await') throw new ValidationError('settle', 'must be await')
     if (operationId !== undefined) checkId(operationId, 'operationId')
     if (fingerprint !== undefined) checkId(fingerprint, 'fingerprint')
     checkOutside(lifecycle)
@@ -30,10 +32,13 @@ function unitRunner(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, 
       const means: UnitMeans = { root: lifecycle, tenantId, capabilities: backend.capabilities, tokens }
       const unit: RunUnit = (work) => backend.unit(tenantId, work)
       let records: () => readonly { kind: string; key: readonly string[] }[] = () => []
-      const run = (scope: UnitScope): Promise<unknown> => {
+      let told: (() => Promise<void>) | null = null
+      const run = async (scope: UnitScope): Promise<unknown> => {
         const made = runUnit(means, scope, changes, callback)
         records = () => made.state.records
-        return made.result
+        const result = await made.result
+        told = changes.size > 0 && scope.cacheKeys ? await scope.cacheKeys([...changes.keys]) : null
+        return result
       }
       const result = await (operationId === undefined
         ? unit(run)
@@ -44,7 +49,8 @@ function unitRunner(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, 
             records: () => records(),
             repeat: (receipt) => receipt,
           }))
-      await caches.changing(tenantId, changes.keys, () => changes.apply())
+      await caches.changing(tenantId, changes.keys, () => changes.applyAfter(told))
+      if (settle) await backend.fresh?.(tenantId)
       return result
     })
   }
@@ -73,7 +79,15 @@ export function makeTenant(
   }
   const repositories = makeRepositories(turn)
   const { messages, memories, sessions } = repositories
-  const search: TenantMemory['search'] = (query) => turn.call((scope) => searchOf(scope)(query))
+  const search: TenantMemory['search'] = async (given) => {
+    const { query, fresh, deadline } = freshness(given)
+    if (!fresh) return turn.call((scope) => searchOf(scope)(query))
+    checkOutside(lifecycle)
+    return lifecycle.use(async (backend) => {
+      await (backend.fresh?.(tenantId, deadline) ?? backend.settle?.({ deadline }))
+      return searchOf(backend.scope(tenantId))(query)
+    })
+  }
   const statistics: TenantMemory['statistics'] = (options = {}) => turn.call((scope) => statisticsOf(scope)(options))
   const context: TenantMemory['context'] = async (query) => {
     const checked = checkContext(query)

@@ -6,6 +6,7 @@ import type { Capabilities } from '../contract/capabilities.js'
 import type { UnitOfWork } from '../contract/memory.js'
 import { UnsupportedError, ValidationError } from '../errors.js'
 import { CacheChanges } from './cache.js'
+import { freshness } from './freshness.js'
 import { makeRepositories, type Turn } from './repositories.js'
 import { UnitState } from './state.js'
 
@@ -65,7 +66,11 @@ export function makeUnit(means: UnitMeans, scope: UnitScope, state: UnitState, c
     ...makeRepositories(turn),
     cache: cache.repository(async (work) => enter(work)),
     unitOfWork: nested,
-    search: async (query) => enter(() => searchOf(scope)(query)),
+    search: async (given) => {
+      const { query, fresh } = freshness(given)
+      if (fresh) throw new ValidationError('fresh', 'cannot be waited for inside a unit: search before it, or after it')
+      return enter(() => searchOf(scope)(query))
+    },
     statistics: async (options = {}) => enter(() => statisticsOf(scope)(options)),
     context,
     getContext: context,

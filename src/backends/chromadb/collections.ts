@@ -138,6 +138,26 @@ export class Collections {
     return made
   }
 
+  /** Removes the collections of a tenant. */
+  async dropOf(tenantId: string): Promise<void> {
+    for (const kind of SEARCH_KINDS) {
+      this.forget(tenantId, kind)
+      await this.#remove(this.#nameOf(tenantId, kind))
+    }
+  }
+
+  #remove(name: string): Promise<unknown> {
+    return this.#client.collections({ method: 'DELETE', accept: [404], writes: true }, `/${name}`)
+  }
+
+  /** Removes every collection of the memory. */
+  async drop(): Promise<void> {
+    const all: string[] = []
+    for await (const tenantId of this.tenants()) all.push(tenantId)
+    for (const tenantId of all) await this.dropOf(tenantId)
+    await this.#remove(this.#base)
+  }
+
   /** Somebody has deleted it: it is looked for again. */
   forget(tenantId: string, kind: SearchKind): void {
     this.#known.delete(this.#nameOf(tenantId, kind))

@@ -1,9 +1,10 @@
 import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { ChromaOptions } from '../../contract/options.js'
-import type { VectorScope, VectorStore, WantedSpace } from '../vector/store.js'
+import type { Entry, FollowScope, VectorStore, WantedSpace } from '../vector/store.js'
 import { ChromaClient } from './client.js'
 import { Collections } from './collections.js'
 import { whereOf } from './filters.js'
+import { entriesOf, followPoints } from './follow.js'
 import { nearestPoints } from './nearest.js'
 import { orderedPoints } from './page.js'
 import { countPoints, fetchPoints, get, metadatasOf, type Tenant } from './tenant.js'
@@ -40,12 +41,16 @@ export class ChromaStore implements VectorStore {
     return { client: this.#client, collections: this.#collections, turns: this.#turns, tenantId, metric, dimensions }
   }
 
-  tenant(tenantId: string): VectorScope {
+  /** The engine has no conditional write. */
+  readonly followsSideBySide = false
+
+  tenant(tenantId: string): FollowScope {
     const tenant = this.#tenant(tenantId)
     return {
       fetch: (kind, keys) => fetchPoints(tenant, kind, keys),
       write: (kind, writes) => writePoints(tenant, kind, writes),
       remove: (kind, keys, where = []) => removePoints(tenant, kind, keys, where),
+      follow: (kind, writes) => followPoints(tenant, kind, writes),
       page: (query) => orderedPoints(tenant, query),
       nearest: (query) => nearestPoints(tenant, query),
       count: (kind, where) => countPoints(tenant, kind, where),
@@ -54,6 +59,24 @@ export class ChromaStore implements VectorStore {
         return [...new Set(found.flatMap(({ fields }) => fields[field] ?? []))]
       },
     }
+  }
+
+  async *entries({ tenantId }: { readonly tenantId?: string | undefined } = {}): AsyncGenerator<readonly Entry[]> {
+    if (tenantId !== undefined) return yield* entriesOf(this.#tenant(tenantId))
+    for await (const tenant of this.#collections.tenants()) yield* entriesOf(this.#tenant(tenant))
+  }
+
+  /** Nothing is remembered of what was deleted: one process writes at a time. */
+  async forgetTombstones(): Promise<number> {
+    return 0
+  }
+
+  eraseTenant(tenantId: string): Promise<void> {
+    return this.#collections.dropOf(tenantId)
+  }
+
+  drop(): Promise<void> {
+    return this.#collections.drop()
   }
 
   async *tenantsWithExpired(at: number): AsyncGenerator<string> {

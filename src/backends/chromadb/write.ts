@@ -44,7 +44,7 @@ function embeddingOf(tenant: Tenant, { point, vector: given }: PointWrite): stri
   return JSON.stringify(tenant.client.abilities.base64 ? encodeVector(vector).toString('base64') : Array.from(vector))
 }
 
-const toRow = (tenant: Tenant, write: PointWrite, before: Metadata | null): Row => ({
+export const toRow = (tenant: Tenant, write: PointWrite, before: Metadata | null): Row => ({
   id: JSON.stringify(write.point.key),
   metadata: JSON.stringify(toMetadata(write.point, before)),
   document: JSON.stringify(write.point.content),
@@ -77,7 +77,7 @@ function bodyOf(path: '/upsert' | '/update', rows: readonly Row[]): string {
   return `{"ids":${list('id')},"metadatas":${list('metadata')},"documents":${list('document')}${embeddings}}`
 }
 
-async function send(tenant: Tenant, kind: SearchKind, path: '/upsert' | '/update', rows: Iterable<Row>) {
+export async function send(tenant: Tenant, kind: SearchKind, path: '/upsert' | '/update', rows: Iterable<Row>) {
   const { client, collections, tenantId } = tenant
   for (const some of requests(rows, Math.min(client.abilities.batch, MOST_POINTS))) {
     const body = bodyOf(path, some)
@@ -93,7 +93,11 @@ async function send(tenant: Tenant, kind: SearchKind, path: '/upsert' | '/update
 }
 
 /** What is there of the points that are written over: the server merges, and compares no revisions. */
-async function metadataOf(tenant: Tenant, kind: SearchKind, keys: readonly string[]): Promise<Map<string, Metadata>> {
+export async function metadataOf(
+  tenant: Tenant,
+  kind: SearchKind,
+  keys: readonly string[],
+): Promise<Map<string, Metadata>> {
   const there = new Map<string, Metadata>()
   for (const ids of chunks(keys, tenant.client.abilities.batch)) {
     const found = await get(tenant, kind, { ids, include: ['metadatas'] })
@@ -122,7 +126,12 @@ async function write(tenant: Tenant, kind: SearchKind, writes: readonly PointWri
 }
 
 /** Keys are of one tenant and kind alone, as the contract makes them; the names do not rely on it. */
-const inTurn = <T>(tenant: Tenant, kind: SearchKind, keys: readonly string[], work: () => Promise<T>): Promise<T> =>
+export const inTurn = <T>(
+  tenant: Tenant,
+  kind: SearchKind,
+  keys: readonly string[],
+  work: () => Promise<T>,
+): Promise<T> =>
   tenant.turns.run(
     keys.map((key) => `${kind} ${key} ${tenant.tenantId}`),
     tenant.client.callTimeout,

@@ -5,11 +5,12 @@ import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../../contract/statistics.js'
+import type { Logger } from '../../contract/telemetry.js'
 import { UnsupportedError } from '../../errors.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
 import { type Analyzer, Analyzers, createAnalyzer } from '../../search/analyzer.js'
-import { Settler } from '../../unit/settler.js'
+import { bothTold, Settler } from '../../unit/settler.js'
 import { checkAnalyzer } from '../sql/analyzer.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { Appends, SqlRunner } from '../sql/engine.js'
@@ -40,6 +41,8 @@ export interface PostgresqlSettings extends PostgresqlOptions {
   readonly vectors: VectorSettings
   readonly weights: { readonly text: number; readonly vector: number }
   readonly semantic?: SemanticSearch | undefined
+  readonly wrote?: (() => void) | undefined
+  readonly logger?: Logger | undefined
 }
 
 interface Open {
@@ -47,6 +50,7 @@ interface Open {
   readonly access: Access
   readonly store: SqlStoreContext
   readonly settler: Settler | null
+  readonly wrote: (() => void) | null
 }
 
 /** The backend for many users: one server, as many processes as there are. */
@@ -85,9 +89,12 @@ export class PostgresqlBackend implements Backend {
       await checkAnalyzer(store, upkeep)
       await store.vectors.open(store, upkeep)
       if (store.engine.vectors && store.vectors.enabled) await indexMissing(store.engine, upkeep)
-      const settler = store.vectors.makes ? new Settler(new VectorSettler(store, upkeep, settings.newId())) : null
+      const settler = store.vectors.makes
+        ? new Settler(new VectorSettler(store, upkeep, settings.newId()), settings.logger)
+        : null
       settler?.poke()
-      this.#open = { connections, access, store, settler }
+      const wrote = bothTold(settler, settings.wrote)
+      this.#open = { connections, access, store, settler, wrote }
     } catch (error) {
       await connections.close()
       throw translateError(error)
@@ -140,24 +147,29 @@ export class PostgresqlBackend implements Backend {
   }
 
   scope(tenantId: string): BackendScope {
-    const { store, access, settler } = this.#opened
+    const { store, access, wrote } = this.#opened
     let scope = this.#scopes.get(tenantId)
     if (!scope) {
       // One tenant a request: the map must not grow with the tenants of a long life.
       if (this.#scopes.size >= 1000) this.#scopes.clear()
       const runner = access.runner(tenantId)
-      scope = sqlScope(store, tenantId, settler ? poking(runner, settler) : runner, this.capabilities.textSearch)
+      scope = sqlScope(store, tenantId, wrote ? telling(runner, wrote) : runner, this.capabilities.textSearch)
       this.#scopes.set(tenantId, scope)
     }
     return scope
   }
 
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
-    const { access, store, settler } = this.#opened
+    const { access, store, wrote } = this.#opened
     const result = access.unit(tenantId, (session) =>
-      work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch, true)),
+      work(
+        sqlUnitScope(store, tenantId, session, this.capabilities.textSearch, {
+          sharedLocks: true,
+          outer: access.runner(tenantId),
+        }),
+      ),
     )
-    return settler ? result.finally(() => settler.poke()) : result
+    return wrote ? result.finally(wrote) : result
   }
 
   async sweep(options: PurgeOptions): Promise<PurgeReport> {
@@ -189,11 +201,11 @@ export class PostgresqlBackend implements Backend {
   }
 }
 
-/** Each write may have left vectors to be made. */
-const poking = (runner: SqlRunner, settler: Settler): SqlRunner => ({
+/** Each write may have left something to others. */
+const telling = (runner: SqlRunner, wrote: () => void): SqlRunner => ({
   ...runner,
-  write: (work) => runner.write(work).finally(() => settler.poke()),
+  write: (work) => runner.write(work).finally(wrote),
   ...(runner.appends && {
-    appends: { submit: (...args) => (runner.appends as Appends).submit(...args).finally(() => settler.poke()) },
+    appends: { submit: (...args) => (runner.appends as Appends).submit(...args).finally(wrote) },
   }),
 })

@@ -1,9 +1,10 @@
 import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { QdrantOptions } from '../../contract/options.js'
-import type { VectorScope, VectorStore, WantedSpace } from '../vector/store.js'
+import type { Entry, FollowScope, VectorStore, WantedSpace } from '../vector/store.js'
 import { QdrantClient } from './client.js'
 import { ensureCollection } from './collection.js'
 import { expiredFilter, filterOf } from './filters.js'
+import { entriesOf, followPoints, forgetGone, removeTenant } from './follow.js'
 import { type NearestSettings, nearestPoints } from './nearest.js'
 import { orderedPoints } from './ordered.js'
 import { countPoints, facet, fetchPoints } from './read.js'
@@ -37,18 +38,40 @@ export class QdrantStore implements VectorStore {
     return space
   }
 
-  tenant(tenantId: string): VectorScope {
+  readonly followsSideBySide = true
+
+  tenant(tenantId: string): FollowScope {
     const place = this.#tenants.place(tenantId)
     const settings = this.#settings
     return {
       fetch: (kind, keys) => fetchPoints(place, kind, keys),
       write: (kind, writes) => writePoints(place, kind, writes),
       remove: (kind, keys, where = []) => removePoints(place, kind, keys, where),
+      follow: (kind, writes) => followPoints(place, kind, writes),
       page: (query) => orderedPoints(place, query),
       nearest: (query) => nearestPoints(place, settings, query),
       count: (kind, where) => countPoints(place, kind, where),
       distinct: (kind, field, where) => facet(place, field, filterOf(tenantId, kind, where)),
     }
+  }
+
+  async *entries({ tenantId }: { readonly tenantId?: string | undefined } = {}): AsyncGenerator<readonly Entry[]> {
+    if (tenantId !== undefined) return yield* entriesOf(this.#tenants.place(tenantId), tenantId)
+    for await (const place of this.#tenants.everywhere()) yield* entriesOf(place, undefined)
+  }
+
+  async forgetTombstones(before: number): Promise<number> {
+    let n = 0
+    for await (const place of this.#tenants.everywhere()) n += await forgetGone(place, before)
+    return n
+  }
+
+  async eraseTenant(tenantId: string): Promise<void> {
+    if (!(await this.#tenants.dropOf(tenantId))) await removeTenant(this.#tenants.place(tenantId))
+  }
+
+  drop(): Promise<void> {
+    return this.#tenants.drop()
   }
 
   tenantsWithExpired(at: number): AsyncIterable<string> {

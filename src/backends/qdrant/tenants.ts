@@ -123,11 +123,12 @@ export class Tenants {
     return made
   }
 
-  /** Tenants of whom something has expired, as `find` says it of one place. */
-  async *withExpired(find: (place: Place) => Promise<string[]>): AsyncGenerator<string> {
+  /** Every collection of the memory, each as a place of all that is in it. */
+  async *everywhere(): AsyncGenerator<Place> {
     const { collectionName, tenantsBy } = this.#options
-    const everywhere = { ...this.place(''), collection: collectionName, shard: {} }
-    if (tenantsBy !== 'collection') return yield* await find(everywhere)
+    const place = { ...this.place(''), collection: collectionName, shard: {}, accept: [404] }
+    yield place
+    if (tenantsBy !== 'collection') return
     const list = await this.#client.call<{ collections?: readonly { name: string }[] }>({
       method: 'GET',
       path: '/collections',
@@ -135,8 +136,30 @@ export class Tenants {
     for (const { name } of list?.collections ?? []) {
       // Others may begin with the same name: those of a memory on `name-2`, and whatever people call theirs.
       if (!name.startsWith(`${collectionName}-`) || !OWN.test(name.slice(collectionName.length + 1))) continue
-      const found = await find({ ...everywhere, collection: name })
-      yield* found.filter((tenant) => this.place(tenant).collection === name)
+      yield { ...place, collection: name }
     }
+  }
+
+  /** Tenants of whom something has expired, as `find` says it of one place. */
+  async *withExpired(find: (place: Place) => Promise<string[]>): AsyncGenerator<string> {
+    const own = this.#options.tenantsBy === 'collection'
+    for await (const place of this.everywhere())
+      yield* (await find(place)).filter((tenant) => !own || this.place(tenant).collection === place.collection)
+  }
+
+  /** Removes a tenant's own collection; false where it has none, but shares one. */
+  async dropOf(tenantId: string): Promise<boolean> {
+    if (this.#options.tenantsBy !== 'collection') return false
+    const { collection } = this.place(tenantId)
+    this.#known.delete(collection)
+    await this.#client.call({ method: 'DELETE', path: pathOf(collection), accept: [404], writes: true })
+    return true
+  }
+
+  /** Removes every collection of the memory. */
+  async drop(): Promise<void> {
+    this.#known.clear()
+    for await (const { collection } of this.everywhere())
+      await this.#client.call({ method: 'DELETE', path: pathOf(collection), accept: [404], writes: true })
   }
 }

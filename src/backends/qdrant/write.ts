@@ -25,7 +25,7 @@ interface Sending {
 }
 
 /** False where the answer is one of the statuses that are accepted. */
-async function send(place: Place, { path, guarded, ...call }: Sending): Promise<boolean> {
+export async function send(place: Place, { path, guarded, ...call }: Sending): Promise<boolean> {
   const at = `${pathOf(place.collection)}/points${path}${guarded ? place.seenWrites : place.writes}`
   return (await place.client.call({ ...call, path: at, writes: true })) !== undefined
 }
@@ -34,7 +34,11 @@ async function send(place: Place, { path, guarded, ...call }: Sending): Promise<
  * Sends the texts in requests of bounded size. The next request is put together while the server works at the one before;
  * they may take effect in any order, for no point is in two of them.
  */
-async function sendAll<T>(items: readonly T[], textOf: (item: T) => string, send: (texts: string[]) => Promise<void>) {
+export async function sendAll<T>(
+  items: readonly T[],
+  textOf: (item: T) => string,
+  send: (texts: string[]) => Promise<void>,
+) {
   const under = new Set<Promise<void>>()
   const failures: unknown[] = []
   let texts: string[] = []
@@ -62,16 +66,21 @@ async function sendAll<T>(items: readonly T[], textOf: (item: T) => string, send
   if (failures.length > 0) throw failures[0]
 }
 
-const shardText = ({ shard }: Place): string =>
+export const shardText = ({ shard }: Place): string =>
   shard.shard_key === undefined ? '' : `,"shard_key":${JSON.stringify(shard.shard_key)}`
 
-function upsertText({ tenantId }: Place, kind: SearchKind, { point, vector }: PointWrite): string {
+export function upsertText({ tenantId }: Place, kind: SearchKind, { point, vector }: PointWrite): string {
   const text = vector instanceof Float32Array ? vectorText(vector) : '{}'
   return `{"id":"${point.key}","vector":${text},"payload":${JSON.stringify(toPayload(tenantId, kind, point))}}`
 }
 
 /** Points that are put there whatever is there, or only where nothing is. */
-async function upsert(place: Place, kind: SearchKind, writes: readonly PointWrite[], guarded: boolean): Promise<void> {
+export async function upsert(
+  place: Place,
+  kind: SearchKind,
+  writes: readonly PointWrite[],
+  guarded: boolean,
+): Promise<void> {
   const filter = guarded ? `,"update_filter":${JSON.stringify(NEVER)}` : ''
   await sendAll(
     writes,

@@ -14,7 +14,8 @@ import { documentColumns } from './columns.js'
 import { alive, EMPTY, missing, now, type SqlContext, tenantIs } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { list, value } from './statement.js'
-import { writeOwnVectors } from './vectors.js'
+
+import { writeOwnVectors } from './vector-writing.js'
 import { assignments } from './write.js'
 
 const REPLACED = ['content', 'metadata', 'expiresAt', 'searchText', 'createdAt', 'updatedAt', 'version'] as const

@@ -28,7 +28,18 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
       count(sql`case when exists (select 1 from ${o} where ${o.follower} = ${value('follower')} and ${o.tenantId} = k.tenant_id
       and ${o.kind} = ${sql.raw(`'${kind}'`)} and ${o.scope} = k.scope and ${o.recordId} = k.record_id) then 1 else 0 end`),
   }
+  const words =
+    kind === 'message' ? sql`${m.status} <> 'draft' and trim(${t.content}) <> ''` : sql`trim(${t.content}) <> ''`
+  const unmade = sql`${e.seq} is null and ${words}`
+  const estimate = {
+    records: count(sql`count(*)`),
+    toEmbed: count(sql`sum(case when ${unmade} then 1 else 0 end)`),
+    characters: count(
+      sql`sum(case when ${unmade} then (case when length(${t.content}) > 8000 then 8000 else length(${t.content}) end) else 0 end)`,
+    ),
+  }
   return {
+    estimate: engine.statement(estimate, () => sql`select ${list(estimate)} from ${t} left join ${e} on ${embedded}`),
     /** Records that have a vector, by row. */
     expected: [false, true].map((tenant) => engine.statement(entry, () => expected(tenant))),
     lookUp: engine.statement(
@@ -41,7 +52,7 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
 }
 
 export const followedStatements = perEngine((engine) => {
-  const { followers: f, outbox: o } = engine.tables
+  const { followers: f, outbox: o, embeddings: e } = engine.tables
   const follower = { name: f.name, kind: f.kind, state: f.state, settings: f.settings }
   const depth = {
     follower: o.follower,
@@ -57,6 +68,14 @@ export const followedStatements = perEngine((engine) => {
         on conflict (name) do update set state = excluded.state, kinds = excluded.kinds, settings = excluded.settings,
           updated_at = excluded.updated_at, version = ${f.version} + 1`,
     ),
+    /** What was told to followers that are gone. */
+    forgetUnknown: engine.command(
+      () => sql`delete from ${o} where ${o.follower} not in (select ${f.name} from ${f} where ${f.state} <> 'retired')`,
+    ),
+    dropVectors: engine.command(
+      () =>
+        sql`delete from ${e} where ${e.seq} in (select ${e.seq} from ${e} where ${e.space} <> ${value('space')} limit ${value('limit')})`,
+    ),
     drop: engine.command(() => sql`delete from ${f} where ${f.name} = ${value('name')}`),
     depths: engine.statement(
       { follower: depth.follower, depth: depth.depth, parked: depth.parked },
@@ -70,7 +89,7 @@ export const followedStatements = perEngine((engine) => {
     waiting: engine.statement(
       { n: count(sql``) },
       () =>
-        sql`select count(*) from ${o} where ${o.tenantId} = ${value('tenantId')} and ${o.follower} = ${value('follower')} and ${o.parkedAt} is null`,
+        sql`select count(*) from ${o} where ${o.tenantId} = ${value('tenantId')} and ${o.follower} = ${value('follower')} and ${o.parkedAt} is null and ${o.kind} <> 'cache'`,
     ),
     /** Whatever the records are now: a new revision, which is higher than what the follower may have. */
     enqueue: engine.command(

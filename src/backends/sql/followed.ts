@@ -1,3 +1,4 @@
+import type { VectorSettings } from '../../contract/embedder.js'
 import type {
   CacheTarget,
   ExpectedEntry,
@@ -8,18 +9,27 @@ import type {
   OutboxDepth,
   SemanticTarget,
 } from '../../contract/follow.js'
-import type { JsonObject, SearchKind } from '../../model/records.js'
+import { type JsonObject, SEARCH_KINDS, type SearchKind } from '../../model/records.js'
 import { CacheSettler } from './cache-settle.js'
 import { now, type SqlStoreContext } from './context.js'
 import type { SqlRunner, SqlSession } from './engine.js'
 import { followedStatements } from './followed-statements.js'
 import { Outbox, outboxKey } from './outbox.js'
+import { seed } from './seeding.js'
 import { SemanticSettler } from './semantic-settle.js'
 import { vectorStatements } from './vector-statements.js'
-import { seed } from './vectors.js'
+import { SqlVectors } from './vectors.js'
 
 /** Entries that are written by one statement. */
 const ENQUEUED = 500
+
+/** The one of a kind that is not being built. */
+const inUse = (
+  followers: readonly FollowerRecord[],
+  { kind }: Pick<FollowerPlan, 'kind'>,
+): FollowerRecord | undefined => followers.find((each) => each.kind === kind && !each.building)
+
+const placeIn = ({ place }: FollowerRecord, space: string): string => `${place} ${space}`
 
 type Key = Pick<ExpectedEntry, 'kind' | 'tenantId' | 'scope' | 'id'>
 
@@ -27,7 +37,7 @@ const keyText = ({ kind, tenantId, scope, id }: Key): string => JSON.stringify([
 const whole = (value: unknown): number => (typeof value === 'number' && Number.isSafeInteger(value) ? value : 1)
 
 function toRecord(row: { name: string; kind: string; state: string; settings: JsonObject }): FollowerRecord {
-  const { place, generation, epoch } = row.settings
+  const { place, generation, epoch, building } = row.settings
   const { name, kind, state } = row
   return {
     name,
@@ -36,6 +46,7 @@ function toRecord(row: { name: string; kind: string; state: string; settings: Js
     place: typeof place === 'string' ? place : '',
     generation: whole(generation),
     epoch: whole(epoch),
+    building: building === true,
   }
 }
 
@@ -66,40 +77,103 @@ export class SqlFollowed implements Followed {
   }
 
   async follow(plan: FollowerPlan): Promise<FollowerRecord> {
-    const find = async () => (await this.followers()).find(({ name }) => name === plan.name)
+    const find = async () => inUse(await this.followers(), plan)
     const before = await find()
     if (before?.place === plan.place && before.state === 'active') return before
-    await this.runner.write((session) => this.#begin(session, plan))
+    const name = before?.name ?? plan.name
+    await this.runner.write((session) => this.#begin(session, plan, name))
     // A cache has nothing to be told of: what it had before is under another epoch.
-    if (plan.kind === 'semantic') await seed(this.store, this.runner, plan.name, plan.kinds as readonly SearchKind[])
+    if (plan.kind === 'semantic') await seed(this.store, this.runner, name, plan.kinds as readonly SearchKind[])
     else await this.store.engine.olderEnded?.(this.runner)
     await this.runner.write((session) => this.#activate(session, plan))
     return (await find()) as FollowerRecord
   }
 
   /** Another place is told everything; what the one before had still to be told is of no use to it. */
-  async #begin(session: SqlSession, plan: FollowerPlan): Promise<void> {
-    const before = (await this.#followers(session)).find(({ name }) => name === plan.name)
-    const same = before?.place === plan.place
+  async #begin(session: SqlSession, plan: FollowerPlan, name: string): Promise<void> {
+    await session.run(this.#s.forgetUnknown)
+    const before = inUse(await this.#followers(session), plan)
     // Another process may be at it, or have been.
-    if (before && same) return
-    await session.run(vectorStatements(this.store.engine).forgetOutbox, { follower: plan.name })
-    await this.#put(session, plan, 'seeding', { generation: 1, epoch: (before?.epoch ?? 0) + 1 })
+    if (before?.place === plan.place) return
+    await session.run(vectorStatements(this.store.engine).forgetOutbox, { follower: name })
+    const epoch = (before?.epoch ?? 0) + 1
+    await this.#put(session, { ...plan, name }, 'seeding', { generation: 1, epoch, building: false })
   }
 
   async #activate(session: SqlSession, plan: FollowerPlan): Promise<void> {
-    const now = (await this.#followers(session)).find(({ name }) => name === plan.name)
-    if (now?.place === plan.place && now.state === 'seeding') await this.#put(session, plan, 'active', now)
+    const now = inUse(await this.#followers(session), plan)
+    if (now?.place === plan.place && now.state === 'seeding')
+      await this.#put(session, { ...plan, name: now.name }, 'active', now)
   }
 
   async #put(
     session: SqlSession,
     { name, kind, kinds, place }: FollowerPlan,
     state: string,
-    { generation, epoch }: Pick<FollowerRecord, 'generation' | 'epoch'>,
+    { generation, epoch, building }: Pick<FollowerRecord, 'generation' | 'epoch' | 'building'>,
   ): Promise<void> {
-    const settings = { place, generation, epoch }
+    const settings = { place, generation, epoch, building }
     await session.run(this.#s.put, { name, kind, kinds, state, settings, now: now(this.store) })
+  }
+
+  async build(current: FollowerRecord): Promise<FollowerRecord> {
+    const space = this.space?.id ?? ''
+    const find = async () =>
+      (await this.followers()).find(({ building, place }) => building && place === placeIn(current, space))
+    const before = await find()
+    const generation = before?.generation ?? (await this.#nextGeneration())
+    const name = `semantic-${generation}`
+    const plan = { name, kind: 'semantic', kinds: SEARCH_KINDS, place: placeIn(current, space) } as const
+    await this.runner.write((session) =>
+      this.#put(session, plan, 'seeding', { generation, epoch: current.epoch, building: true }),
+    )
+    await seed(this.store, this.runner, name)
+    return (await find()) as FollowerRecord
+  }
+
+  async #nextGeneration(): Promise<number> {
+    return Math.max(...(await this.followers()).map(({ generation }) => generation)) + 1
+  }
+
+  promote(built: FollowerRecord, current: FollowerRecord): Promise<void> {
+    return this.runner.write(async (session) => {
+      const at = now(this.store)
+      const s = vectorStatements(this.store.engine)
+      if (this.space) {
+        await session.run(s.retire, { now: at })
+        await session.run(s.activate, { id: this.space.id, now: at })
+      }
+      const plan = { name: built.name, kind: 'semantic', kinds: SEARCH_KINDS, place: current.place } as const
+      await this.#put(session, plan, 'active', { ...built, building: false })
+      await session.run(this.#s.drop, { name: current.name })
+      await session.run(s.forgetOutbox, { follower: current.name })
+    })
+  }
+
+  async beside(settings: VectorSettings): Promise<Followed> {
+    const vectors = new SqlVectors(settings, null, true)
+    const store = { ...this.store, vectors }
+    await vectors.openBeside(store, this.runner)
+    return new SqlFollowed(store, this.runner)
+  }
+
+  async estimate() {
+    const space = this.space?.id ?? ''
+    const sum = { records: 0, toEmbed: 0, characters: 0 }
+    for (const kind of SEARCH_KINDS)
+      for (const row of await this.#look(async (session) => session.all(this.#s[kind].estimate, { space }))) {
+        sum.records += row.records
+        sum.toEmbed += row.toEmbed
+        sum.characters += row.characters
+      }
+    return sum
+  }
+
+  async dropOtherVectors(): Promise<void> {
+    const { space } = this
+    if (!space) return
+    for (let n = 1; n > 0; )
+      n = await this.runner.write(async (session) => session.run(this.#s.dropVectors, { space: space.id, limit: 2000 }))
   }
 
   unfollow(name: string): Promise<boolean> {

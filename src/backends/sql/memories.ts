@@ -27,7 +27,8 @@ import { type FilterSql, filterSql } from './filters.js'
 import { searchMemories } from './search.js'
 import { bind, list, type Statement, value } from './statement.js'
 import { ensureUser } from './users.js'
-import { writeOwnVectors } from './vectors.js'
+
+import { writeOwnVectors } from './vector-writing.js'
 import { assignments } from './write.js'
 
 const PATCHED = [

@@ -8,7 +8,8 @@ import { EMPTY, missing, now, type SqlContext } from './context.js'
 import { findConversation, insertConversation } from './conversations.js'
 import type { SqlSession } from './engine.js'
 import { messageStatements } from './message-statements.js'
-import { writeOwnVectors } from './vectors.js'
+
+import { writeOwnVectors } from './vector-writing.js'
 
 /** A message on its way into the table: the record and what only the table holds. */
 export type MessageDraft = { -readonly [K in keyof Message]: Message[K] } & {

@@ -1,4 +1,5 @@
 import type { BackendScope, UnitScope } from '../../contract/backend.js'
+import { tellOfKeys } from './cache-keys.js'
 import type { SqlContext, SqlStoreContext } from './context.js'
 import { sqlConversations } from './conversations.js'
 import { sqlDocuments } from './documents.js'
@@ -42,13 +43,20 @@ export interface SavepointSession extends SqlSession {
   readonly appends?: Appends
 }
 
+export interface UnitMeans {
+  /** Whether the engine has locks that several can hold. */
+  readonly sharedLocks?: boolean
+  /** The store, for what is done after the unit. */
+  readonly outer?: SqlRunner
+}
+
 /** The same inside a unit: every verb that writes is a savepoint of its own, so a refused one leaves nothing. */
 export function sqlUnitScope(
   store: SqlStoreContext,
   tenantId: string,
   session: SavepointSession,
   fts: boolean,
-  sharedLocks = false,
+  { sharedLocks = false, outer }: UnitMeans = {},
 ): UnitScope {
   const runner: SqlRunner = {
     read: (work) => work(session),
@@ -60,6 +68,7 @@ export function sqlUnitScope(
     ...scope,
     operations: sqlOperations({ ...store, tenantId, runner }, session),
     journal: sqlUnitJournal(store, session, sharedLocks),
+    cacheKeys: (keys) => tellOfKeys({ ...store, tenantId, runner: outer ?? runner }, session, keys),
     savepoint: (work) => session.savepoint(() => work(unit)),
   }
   return unit

@@ -15,7 +15,8 @@ import { FollowerLease } from './follower-lease.js'
 import { Outbox } from './outbox.js'
 import { embeddedText, hashOf, type ToMake, type Tried, VectorMaker } from './vector-making.js'
 import { vectorStatements } from './vector-statements.js'
-import { type OpenSpace, type VectorRow, writeVectors } from './vectors.js'
+import { writeVectors } from './vector-writing.js'
+import type { OpenSpace, VectorRow } from './vectors.js'
 
 /** Records taken in one go: they are in memory together. */
 const BATCH = 256
@@ -67,6 +68,7 @@ export class SemanticSettler implements FollowerSettling {
 
   /** One batch; answers how many records it dealt with. */
   async pass(): Promise<number> {
+    await this.target.attend?.()
     if (this.#lease && !(await this.#lease.take())) return 0
     const began = this.store.clock()
     const entries = await this.#outbox.claim()

@@ -7,7 +7,8 @@ import type { SqlRunner, SqlSession } from './engine.js'
 import { Outbox } from './outbox.js'
 import { embeddedText, hashOf, type Made, type ToMake, type Tried, VectorMaker } from './vector-making.js'
 import { FOLLOWER, vectorStatements } from './vector-statements.js'
-import { type OpenSpace, type VectorRow, writeVectors } from './vectors.js'
+import { writeVectors } from './vector-writing.js'
+import type { OpenSpace, VectorRow } from './vectors.js'
 
 /** Records taken in one go: their texts are in memory together. */
 const BATCH = 128

@@ -161,6 +161,10 @@ export const vectorStatements = perEngine((engine) => {
       () =>
         sql`update ${s} set state = 'retired', updated_at = ${bind(s.updatedAt, 'now')}, revision = ${engine.revision} where ${s.state} = 'active'`,
     ),
+    activate: engine.command(
+      () =>
+        sql`update ${s} set state = 'active', updated_at = ${bind(s.updatedAt, 'now')}, revision = ${engine.revision} where ${s.id} = ${value('id')}`,
+    ),
     insertFollower: engine.command(
       () =>
         sql`${insertInto(engine, 'followers', FOLLOWER_KEYS)} on conflict (name) do update set state = excluded.state, settings = excluded.settings, updated_at = excluded.updated_at`,

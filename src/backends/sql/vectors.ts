@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Embedder, EmbeddingSpace, VectorSettings } from '../../contract/embedder.js'
-import { checkVector, encodeVector, spaceId } from '../../embeddings/vector.js'
+import { checkVector, spaceId } from '../../embeddings/vector.js'
 import { ConfigurationError, UnsupportedError } from '../../errors.js'
 import { SEARCH_KINDS, type SearchKind } from '../../model/records.js'
-import { now, type SqlContext, type SqlStoreContext } from './context.js'
+import { now, type SqlStoreContext } from './context.js'
 import type { SqlRunner, SqlSession } from './engine.js'
+import { seed } from './seeding.js'
 import { FOLLOWER, vectorStatements } from './vector-statements.js'
 
 export interface OpenSpace extends EmbeddingSpace {
@@ -129,6 +130,27 @@ export class SqlVectors {
     this.#space = stored
     if (this.embedder) await this.#follow(store, runner, stored)
     return stored
+  }
+
+  /** Puts the configured space on record beside the active one; vectors of it can be stored from now on. */
+  async openBeside(store: SqlStoreContext, runner: SqlRunner): Promise<void> {
+    const { embedder, metric, dimensions, model } = this.settings
+    const known = embedder?.dimensions ?? dimensions ?? (await embedder?.embedQuery('dimensions'))?.length
+    if (!known) throw new ConfigurationError('option embeddingFunction: is required to embed anything')
+    const space = {
+      provider: embedder?.provider ?? 'records',
+      model: embedder?.model ?? model,
+      dimensions: known,
+      metric,
+    }
+    const id = spaceId(space)
+    const active = await this.#stored(store, runner)
+    if (active?.id !== id) {
+      const at = now(store)
+      const row = { ...space, id, normalized: false, state: 'building', createdAt: at, updatedAt: at, version: 1 }
+      await runner.write(async (session) => session.run(vectorStatements(store.engine).insertSpace, row))
+    }
+    this.#space = { ...space, id }
   }
 
   /** Makes the configured space the active one, and hands every record to the settler; vectors of others are kept. */
@@ -261,110 +283,6 @@ async function startFollowing(
     updatedAt: at,
     version: 1,
   })
-}
-
-/** Rows that a follower is told of in one transaction. */
-const SEEDED = 20_000
-
-/** Hands a follower everything that is there. */
-export async function seed(
-  store: SqlStoreContext,
-  runner: SqlRunner,
-  follower: string,
-  kinds: readonly SearchKind[] = SEARCH_KINDS,
-): Promise<void> {
-  // Whoever wrote before the follower was seen by all has told it nothing: their rows must be seen here.
-  await store.engine.olderEnded?.(runner)
-  const s = vectorStatements(store.engine)
-  const look = runner.current ?? runner.read
-  for (const kind of kinds) {
-    const last = (await look(async (session) => session.all(s[kind].last)))[0]?.n ?? 0
-    for (let after = 0; after < last; after += SEEDED) {
-      const values = { follower, after, upTo: after + SEEDED, now: now(store) }
-      await runner.write(async (session) => session.run(s[kind].enqueue, values))
-    }
-  }
-}
-
-/** Vectors that are written by one statement. */
-const WRITTEN = 200
-
-const rowKey = ({ tenantId, scope, recordId }: Pick<VectorRow, 'tenantId' | 'scope' | 'recordId'>): string =>
-  JSON.stringify([tenantId, scope, recordId])
-
-async function writeSome(
-  store: SqlStoreContext,
-  session: SqlSession,
-  space: string,
-  kind: SearchKind,
-  rows: readonly VectorRow[],
-): Promise<void> {
-  const { engine } = store
-  const s = vectorStatements(engine)[kind]
-  const { encodeRows } = engine.conditions
-  await session.run(s.forget, {
-    space,
-    keys: encodeRows(rows.map(({ tenantId, scope, recordId }) => [tenantId, scope, recordId])),
-  })
-  // Behind one byte: SQLite takes a part of nothing for no value at all.
-  let hashAt = 2
-  let vectorAt = 1
-  const keys = rows.map(({ tenantId, scope, recordId, hash, vector }) => {
-    const part = partOf(tenantId, space, kind)
-    const key = [tenantId, scope, recordId, part, hashAt, hash.length, vectorAt, vector.byteLength]
-    hashAt += hash.length
-    vectorAt += vector.byteLength
-    return key
-  })
-  const made = await session.all(s.write, {
-    space,
-    keys: encodeRows(keys),
-    hashes: Buffer.concat([Buffer.alloc(1), ...rows.map(({ hash }) => hash)]),
-    vectors: Buffer.concat(rows.map(({ vector }) => encodeVector(vector))),
-    now: now(store),
-  })
-  if (!engine.vectors) return
-  const byKey = new Map(rows.map((row) => [rowKey(row), row]))
-  for (const { seq, recordSeq, ...key } of made) {
-    const row = byKey.get(rowKey(key))
-    if (!row) continue
-    const part = partOf(row.tenantId, space, kind)
-    await engine.vectors.index(session, { tenantId: row.tenantId, part, seq, recordSeq, vector: row.vector })
-  }
-}
-
-/** Stores vectors in the transaction of a session; those whose record is gone are left out. */
-export async function writeVectors(
-  store: SqlStoreContext,
-  session: SqlSession,
-  space: string,
-  rows: readonly VectorRow[],
-): Promise<void> {
-  for (const kind of new Set(rows.map((row) => row.kind))) {
-    const ofKind = rows.filter((row) => row.kind === kind)
-    for (let i = 0; i < ofKind.length; i += WRITTEN)
-      await writeSome(store, session, space, kind, ofKind.slice(i, i + WRITTEN))
-  }
-}
-
-/** The vectors that some records bring, stored with them. */
-export async function writeOwnVectors(
-  context: SqlContext,
-  session: SqlSession,
-  kind: SearchKind,
-  rows: readonly { readonly scope: string; readonly id: string; readonly vector: Float32Array | null }[],
-): Promise<void> {
-  const given = rows.flatMap(({ scope, id, vector }) =>
-    vector ? [{ kind, tenantId: context.tenantId, scope, recordId: id, vector, hash: OWN }] : [],
-  )
-  const [first] = given
-  if (!first) return
-  const { space } = context.vectors
-  if (!space)
-    throw new ConfigurationError(
-      'the dimensions of the vectors are not known, for the model did not answer yet: open the memory with embeddingDimensions',
-    )
-  await writeVectors(context, session, space.id, given)
 }
 
 /** Whether a store has vectors, whatever it is opened with. */

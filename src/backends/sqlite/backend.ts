@@ -6,11 +6,12 @@ import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
 import type { SqliteOptions } from '../../contract/options.js'
 import type { PurgeOptions, SettleOptions, SettleReport } from '../../contract/statistics.js'
+import type { Logger } from '../../contract/telemetry.js'
 import { createMigrator } from '../../migrate/migrator.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
 import { type Analyzer, Analyzers, createAnalyzer } from '../../search/analyzer.js'
-import { Settler } from '../../unit/settler.js'
+import { bothTold, Settler } from '../../unit/settler.js'
 import { checkAnalyzer } from '../sql/analyzer.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { SqlRunner } from '../sql/engine.js'
@@ -34,6 +35,8 @@ export interface SqliteSettings extends SqliteOptions {
   readonly vectors: VectorSettings
   readonly weights: { readonly text: number; readonly vector: number }
   readonly semantic?: SemanticSearch | undefined
+  readonly wrote?: (() => void) | undefined
+  readonly logger?: Logger | undefined
 }
 
 interface Open {
@@ -42,8 +45,11 @@ interface Open {
   readonly gate: WriteGate
   readonly store: SqlStoreContext
   readonly runner: SqlRunner
+  /** The same, and nobody is told of its writes. */
+  readonly upkeep: SqlRunner
   /** Makes vectors of what is written; null where nothing can. */
   readonly settler: Settler | null
+  readonly wrote: (() => void) | null
 }
 
 /** The embedded backend: one file, one writer at a time, readers that never wait. */
@@ -80,9 +86,13 @@ export class SqliteBackend implements Backend {
         reader?.pragma('cache_size = -65536')
       }
       await store.vectors.open(store, runner)
-      const settler = store.vectors.makes ? new Settler(new VectorSettler(store, runner, newId())) : null
+      const settler = store.vectors.makes
+        ? new Settler(new VectorSettler(store, runner, newId()), this.settings.logger)
+        : null
       settler?.poke()
-      this.#open = { writer, reader, gate, store, runner: settler ? poking(runner, settler) : runner, settler }
+      const wrote = bothTold(settler, this.settings.wrote)
+      const told = wrote ? telling(runner, wrote) : runner
+      this.#open = { writer, reader, gate, store, runner: told, upkeep: runner, settler, wrote }
     } catch (error) {
       reader?.close()
       writer.close()
@@ -119,7 +129,7 @@ export class SqliteBackend implements Backend {
   }
 
   get followed(): Followed | undefined {
-    return this.#open ? new SqlFollowed(this.#open.store, this.#open.runner) : undefined
+    return this.#open ? new SqlFollowed(this.#open.store, this.#open.upkeep) : undefined
   }
 
   get #opened(): Open {
@@ -140,11 +150,11 @@ export class SqliteBackend implements Backend {
   }
 
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
-    const { gate, store, settler } = this.#opened
+    const { gate, store, wrote, upkeep } = this.#opened
     const result = gate.submit('unit', (session) =>
-      work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch)),
+      work(sqlUnitScope(store, tenantId, session, this.capabilities.textSearch, { outer: upkeep })),
     )
-    return settler ? result.finally(() => settler.poke()) : result
+    return wrote ? result.finally(wrote) : result
   }
 
   async sweep(options: PurgeOptions) {
@@ -182,8 +192,8 @@ export function makeRunner(gate: WriteGate, reader: Database.Database | null, wr
   }
 }
 
-/** Each write may have left vectors to be made. */
-const poking = (runner: SqlRunner, settler: Settler): SqlRunner => ({
+/** Each write may have left something to others. */
+const telling = (runner: SqlRunner, wrote: () => void): SqlRunner => ({
   read: runner.read,
-  write: (work) => runner.write(work).finally(() => settler.poke()),
+  write: (work) => runner.write(work).finally(wrote),
 })

@@ -43,7 +43,7 @@ const NONE = {
 /** Of a message, who its conversation belongs to; other kinds name their user themselves. */
 export type HolderOf<K extends SearchKind> = K extends 'message' ? string : null
 
-const FIELDS: {
+export const FIELDS: {
   readonly [K in SearchKind]: (record: RecordOf[K], holder: HolderOf<K>) => PointFields
 } = {
   message: ({ id, conversationId, parentId, role, type, position, metadata, createdAt }, user) => ({

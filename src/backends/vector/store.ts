@@ -63,6 +63,25 @@ export interface PointWrite {
   readonly guard: Guard
 }
 
+/** What a store that follows a primary is told of one record; its revisions are the primary's. */
+export type FollowWrite =
+  /** Written, unless what is there is of a higher revision. */
+  | { readonly point: Point; readonly vector: Float32Array }
+  /** Deleted, unless what is there is of a higher revision; `at` is when it was told, in milliseconds since the epoch. */
+  | { readonly gone: { readonly key: string; readonly revision: number; readonly at: number } }
+
+/** A point as it is compared with the primary. */
+export interface Entry {
+  readonly tenantId: string
+  readonly kind: SearchKind
+  readonly key: string
+  readonly revision: number
+  readonly id: string
+  /** The conversation of a message, the namespace of a document, empty for a memory. */
+  readonly scope: string
+  readonly rest: string
+}
+
 export type TextField = 'id' | 'user' | 'conversation' | 'parent' | 'namespace' | 'role' | 'type' | 'category' | 'tags'
 export type NumberField = 'importance' | 'confidence' | 'created' | 'position'
 
@@ -144,6 +163,15 @@ export interface VectorScope {
 /** What a space is before its model has answered. */
 export type WantedSpace = Omit<EmbeddingSpace, 'dimensions'> & { readonly dimensions: number | null }
 
+/** One tenant's points, where they follow a primary. */
+export interface FollowScope extends VectorScope {
+  /**
+   * Tells of records as they are now. Of each the highest revision wins, in whatever order and however often they are
+   * told, so that a late write brings back nothing that was deleted. Each point whole or not at all.
+   */
+  follow(kind: SearchKind, writes: readonly FollowWrite[]): Promise<void>
+}
+
 /** An engine that keeps points. */
 export interface VectorStore {
   /**
@@ -153,7 +181,20 @@ export interface VectorStore {
    * @throws ConfigurationError where the collection is of another space, or was not made by this library.
    */
   open(space: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace>
-  tenant(tenantId: string): VectorScope
+  tenant(tenantId: string): FollowScope
+  /** Whether `follow` is decided by the engine, so that several processes may write at once. */
+  readonly followsSideBySide: boolean
+  /**
+   * Everything that is stored, of one tenant or all, in pages. What is there throughout is told once; what comes or goes
+   * meanwhile may be told or not.
+   */
+  entries(options?: { readonly tenantId?: string | undefined }): AsyncIterable<readonly Entry[]>
+  /** Forgets which records were deleted before that instant, in milliseconds since the epoch. Answers how many. */
+  forgetTombstones(before: number): Promise<number>
+  /** Removes everything of a tenant. */
+  eraseTenant(tenantId: string): Promise<void>
+  /** Removes every collection of this store. */
+  drop(): Promise<void>
   /** Tenants that have points which have expired by then. */
   tenantsWithExpired(at: number): AsyncIterable<string>
   /** Whether the server answers now. */

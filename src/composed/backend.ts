@@ -1,0 +1,299 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Backend, BackendScope, UnitScope } from '../contract/backend.js'
+import type { Capabilities } from '../contract/capabilities.js'
+import type { VectorSettings } from '../contract/embedder.js'
+import type {
+  Followed,
+  FollowerPlan,
+  FollowerRecord,
+  FollowerSettling,
+  OutboxDepth,
+  SemanticTarget,
+} from '../contract/follow.js'
+import type { EmbeddingOptions } from '../contract/options.js'
+import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../contract/statistics.js'
+import type { Logger } from '../contract/telemetry.js'
+import type { Upkeep } from '../contract/upkeep.js'
+import { ConfigurationError, TimeoutError, UnsupportedError } from '../errors.js'
+import { SEARCH_KINDS } from '../model/records.js'
+import { Settler } from '../unit/settler.js'
+import type { CacheMember } from './cache-member.js'
+import { cachedScope } from './cached-scope.js'
+import type { ReadCache } from './read-cache.js'
+import type { SemanticMember } from './semantic-member.js'
+import { makeUpkeep } from './upkeep.js'
+import { watched, watchedUnit } from './writes.js'
+
+export interface ComposedParts {
+  /** Told of each write by `wrote`. */
+  readonly primary: Backend
+  readonly semantic: SemanticMember | null
+  readonly cache: { readonly member: CacheMember; readonly reads: ReadCache | null; readonly place: string } | null
+  readonly settle: 'background' | 'await' | 'off'
+  readonly deadline: number
+  readonly window: number
+  readonly searches: boolean
+  readonly logger?: Logger | undefined
+  readonly vectorSettings: (options: EmbeddingOptions) => Promise<VectorSettings>
+}
+
+/** One that follows, and what keeps it up. */
+interface Following {
+  readonly follower: FollowerRecord
+  readonly settling: FollowerSettling
+  readonly settler: Settler
+}
+
+const MAX_TENANTS = 1000
+const SEMANTIC = 'semantic'
+const CACHE = 'cache'
+const LONGEST_PAUSE = 50
+
+/** Several backends as one memory: the primary has the truth, and the others follow it. */
+export class ComposedBackend implements Backend {
+  readonly name: string
+  readonly #parts: ComposedParts
+  #following: readonly Following[] = []
+  readonly #scopes = new Map<string, BackendScope>()
+
+  constructor(parts: ComposedParts) {
+    this.#parts = parts
+    this.name = parts.primary.name
+  }
+
+  get capabilities(): Capabilities {
+    const { primary, semantic, cache } = this.#parts
+    return {
+      ...primary.capabilities,
+      vectorSearch: primary.capabilities.vectorSearch || semantic !== null,
+      rateLimits: primary.capabilities.rateLimits || cache !== null,
+    }
+  }
+
+  get journal() {
+    return undefined
+  }
+
+  get followed(): Followed | undefined {
+    return this.#parts.primary.followed
+  }
+
+  async open(): Promise<void> {
+    const { primary, semantic, cache } = this.#parts
+    await primary.open()
+    try {
+      await cache?.member.open()
+      const { followed } = primary
+      if (followed) await this.#join(followed)
+      else if (semantic) throw new ConfigurationError('the primary cannot be followed: use SQLite or PostgreSQL')
+    } catch (error) {
+      await Promise.allSettled([semantic?.close(), cache?.member.close()])
+      await primary.close()
+      throw error
+    }
+  }
+
+  async #join(followed: Followed): Promise<void> {
+    const { semantic, cache, settle } = this.#parts
+    const following: Omit<Following, 'settler'>[] = []
+    if (semantic) {
+      const follower = await followed.follow(planOf(SEMANTIC, semantic.parts.place))
+      await semantic.join(followed, follower)
+      // A store that is merely away is waited for; one that does not fit is refused now.
+      await semantic.ready().catch((error: unknown) => {
+        if (error instanceof ConfigurationError) throw error
+      })
+      following.push({ follower, settling: followed.semantic(follower, this.#telling(semantic)) })
+    }
+    if (cache?.reads) {
+      const follower = await followed.follow(planOf(CACHE, cache.place))
+      cache.reads.begin(follower.epoch)
+      following.push({ follower, settling: followed.cache(follower, cache.reads) })
+    }
+    this.#following = following.map((each) => ({ ...each, settler: new Settler(each.settling, this.#parts.logger) }))
+    if (settle !== 'off') for (const { settler } of this.#following) settler.poke()
+    if (semantic) semantic.onMove = (follower) => this.#move(followed, semantic, follower)
+    if (cache?.reads) this.#regain(cache.member, cache.reads)
+  }
+
+  /** The collections were built anew: what is written now is told to these. */
+  #move(followed: Followed, semantic: SemanticMember, follower: FollowerRecord): void {
+    const settling = followed.semantic(follower, this.#telling(semantic))
+    const settler = new Settler(settling, this.#parts.logger)
+    const before = this.#following.find((each) => each.follower.kind === follower.kind)
+    void before?.settler.stop()
+    this.#following = this.#following.map((each) => (each === before ? { follower, settling, settler } : each))
+    if (this.#parts.settle !== 'off') settler.poke()
+  }
+
+  /** What a search finds changes with what the semantic store has. */
+  #telling(semantic: SemanticMember): SemanticTarget {
+    return {
+      sideBySide: semantic.sideBySide,
+      callTimeout: semantic.callTimeout,
+      attend: () => semantic.attend(),
+      forget: (before) => semantic.forget(before),
+      bring: async (states) => {
+        await semantic.bring(states)
+        await this.#parts.cache?.reads?.found(states.map(({ tenantId }) => tenantId))
+      },
+    }
+  }
+
+  /** What a cache holds is believed when it was told of everything that changed while it was away. */
+  #regain(member: CacheMember, reads: ReadCache): void {
+    const regain = async (): Promise<void> => {
+      for (let pause = 2; !member.away && !reads.trusted; pause = Math.min(1000, pause * 2)) {
+        const following = this.#following.find(({ follower }) => follower.name === CACHE)
+        if (!following) return
+        const report = await following.settler.settle({ deadline: 60_000 }).catch(() => null)
+        if (report?.pending === 0) return reads.trust()
+        await sleep(pause, undefined, { ref: false })
+      }
+    }
+    member.onAway = () => reads.doubt()
+    member.onBack = () => void regain()
+    if (!member.away) void regain()
+  }
+
+  /** The primary was written to. */
+  wrote(): void {
+    if (this.#parts.settle !== 'off') for (const { settler } of this.#following) settler.poke()
+  }
+
+  /** Tells the cache at once, and waits for the others where that is wanted. */
+  #changed(tenantId: string, conversations: readonly string[] | null): Promise<void> | undefined {
+    const reads = this.#parts.cache?.reads
+    if (reads && conversations) reads.changed(tenantId, conversations)
+    else reads?.changedAnything(tenantId, () => this.#told(tenantId, [CACHE], this.#parts.deadline))
+    return this.#parts.settle === 'await' ? this.fresh(tenantId) : undefined
+  }
+
+  scope(tenantId: string): BackendScope {
+    let scope = this.#scopes.get(tenantId)
+    if (!scope) {
+      // One tenant a request: the map must not grow with the tenants of a long life.
+      if (this.#scopes.size >= MAX_TENANTS) this.#scopes.clear()
+      scope = this.#scope(tenantId)
+      this.#scopes.set(tenantId, scope)
+    }
+    return scope
+  }
+
+  #scope(tenantId: string): BackendScope {
+    const { primary, semantic, cache, window, searches } = this.#parts
+    const own = watched(primary.scope(tenantId), (conversations) => this.#changed(tenantId, conversations))
+    const purge = own.purgeExpired
+    const scope: BackendScope = {
+      ...own,
+      ...(purge && {
+        purgeExpired: (options) => purge(options).finally(() => void this.#changed(tenantId, null)),
+      }),
+      ...(cache && {
+        cache: cache.member.scope(tenantId),
+        rateLimiter: (options) => {
+          const limiter = cache.member.backend?.scope(tenantId).rateLimiter?.(options)
+          if (limiter) return limiter
+          throw new UnsupportedError('rateLimits', 'the cache, which keeps the limits, is away')
+        },
+      }),
+    }
+    if (!cache?.reads) return scope
+    return cachedScope(scope, {
+      cache: cache.reads,
+      tenantId,
+      window,
+      // Vectors of the primary's own are made behind the cache's back.
+      searches: ({ mode = 'text' }) => searches && (mode === 'text' || semantic !== null),
+    })
+  }
+
+  async unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
+    const conversations = new Set<string>()
+    let anything = false
+    const changed = (some: readonly string[] | null): undefined => {
+      if (some) for (const each of some) conversations.add(each)
+      else anything = true
+    }
+    const tell = () => this.#changed(tenantId, anything ? null : [...conversations])
+    const answer = await this.#parts.primary
+      .unit(tenantId, (unit) => work(watchedUnit(unit, changed)))
+      .catch((error: unknown) => {
+        // It may have been stored all the same.
+        void tell()
+        throw error
+      })
+    await tell()
+    return answer
+  }
+
+  sweep(options: PurgeOptions): Promise<PurgeReport> {
+    const { primary } = this.#parts
+    if (!primary.sweep) throw new UnsupportedError('sweep', 'this memory expires records by itself')
+    return primary.sweep(options)
+  }
+
+  async settle(options: SettleOptions): Promise<SettleReport> {
+    const own = await this.#parts.primary.settle?.(options)
+    const reports = await Promise.all(this.#following.map(({ settler }) => settler.settle(options)))
+    const sum = (name: keyof SettleReport): number =>
+      reports.reduce((total, report) => total + report[name], own?.[name] ?? 0)
+    return { pending: sum('pending'), parked: sum('parked') }
+  }
+
+  /** Waits until everything that a tenant has written is known everywhere. */
+  async fresh(tenantId: string, deadline = this.#parts.deadline): Promise<void> {
+    const names = this.#following.map(({ follower }) => follower.name)
+    if (names.length > 0) await this.#told(tenantId, names, deadline)
+    else await this.#parts.primary.settle?.({ deadline })
+  }
+
+  async #told(tenantId: string, names: readonly string[], deadline: number): Promise<void> {
+    const { followed } = this
+    if (!followed) return
+    const until = performance.now() + deadline
+    for (let pause = 1; ; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
+      for (const { follower, settler } of this.#following) if (names.includes(follower.name)) settler.poke()
+      const left = await Promise.all(names.map((name) => followed.waiting(tenantId, name)))
+      if (left.every((n) => n === 0)) return
+      if (performance.now() > until)
+        throw new TimeoutError(
+          `what was written is stored, and others have not been told of it within ${deadline} ms: it goes on in the background`,
+        )
+      await sleep(pause)
+    }
+  }
+
+  get upkeep(): Upkeep | undefined {
+    const { followed } = this
+    if (!followed || this.#following.length === 0) return undefined
+    const { semantic, vectorSettings } = this.#parts
+    return makeUpkeep({ followed, semantic, vectorSettings, woken: () => this.wrote() })
+  }
+
+  async outbox(): Promise<readonly OutboxDepth[]> {
+    return (await this.followed?.depths()) ?? []
+  }
+
+  ping(): Promise<boolean> {
+    return this.#parts.primary.ping()
+  }
+
+  async close(): Promise<void> {
+    const { primary, semantic, cache } = this.#parts
+    const following = this.#following
+    this.#following = []
+    this.#scopes.clear()
+    await Promise.all(following.map(({ settler }) => settler.stop()))
+    await Promise.allSettled(following.map(({ settling }) => settling.release()))
+    await Promise.allSettled([semantic?.close(), cache?.member.close()])
+    await primary.close()
+  }
+}
+
+const planOf = (name: 'semantic' | 'cache', place: string): FollowerPlan => ({
+  name,
+  kind: name,
+  kinds: name === 'cache' ? [...SEARCH_KINDS, 'conversation', 'cache'] : SEARCH_KINDS,
+  place,
+})

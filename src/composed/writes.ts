@@ -1,0 +1,60 @@
+import type { BackendScope, UnitScope } from '../contract/backend.js'
+
+type Method = (...args: never[]) => Promise<unknown>
+type Repository = 'users' | 'conversations' | 'messages' | 'sessions' | 'memories' | 'documents'
+
+/** What a verb changes: the conversation that its first argument names, nothing that has a conversation, or anything. */
+type Reach = 'conversation' | 'records' | 'anything'
+
+/** The verbs that change what others are told of. Sessions are never answered from a cache. */
+const WRITES: { readonly [R in Repository]?: Readonly<Record<string, Reach>> } = {
+  users: { delete: 'anything' },
+  conversations: { update: 'conversation', delete: 'conversation' },
+  messages: {
+    append: 'conversation',
+    upsert: 'conversation',
+    update: 'conversation',
+    delete: 'conversation',
+    clear: 'conversation',
+    branch: 'records',
+  },
+  memories: { add: 'records', addMany: 'records', update: 'records', delete: 'records', recall: 'records' },
+  documents: { upsert: 'records', delete: 'records', deleteNamespace: 'records' },
+}
+
+/** What was changed: conversations by id; null for anything. */
+export type Changed = (conversations: readonly string[] | null) => Promise<void> | undefined
+
+const texts = (value: unknown): string[] => (typeof value === 'string' ? [value] : [])
+
+/** The same repositories, and somebody is told of what is changed through them, once it is. */
+export function watched<S extends BackendScope>(scope: S, changed: Changed): S {
+  const told: Record<string, unknown> = { ...scope }
+  for (const [name, verbs] of Object.entries(WRITES)) {
+    const repository = scope[name as Repository] as unknown as Record<string, Method> | undefined
+    if (!repository) continue
+    const own: Record<string, Method> = { ...repository }
+    for (const [verb, reach] of Object.entries(verbs)) {
+      const method = repository[verb]
+      if (!method) continue
+      own[verb] = async (...args) => {
+        const tell = () => changed(reach === 'anything' ? null : reach === 'conversation' ? texts(args[0]) : [])
+        const answer = await method.apply(repository, args).catch((error: unknown) => {
+          // It may have been stored all the same.
+          void tell()
+          throw error
+        })
+        await tell()
+        return answer
+      }
+    }
+    told[name] = own
+  }
+  return told as S
+}
+
+/** The same of a unit, with all the savepoints in it. */
+export const watchedUnit = (unit: UnitScope, changed: Changed): UnitScope => ({
+  ...watched(unit, changed),
+  savepoint: (work) => unit.savepoint((inner) => work(watchedUnit(inner, changed))),
+})
