@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Memory } from '../../../src/contract/memory.js'
 import { createMemory } from '../../../src/create-memory.js'
-import { pick, seeded } from '../../support/random.js'
+import { seeded } from '../../support/random.js'
 import { compareStores, compareWindows, type Differences, noDifferences } from './agreement.js'
 import type { PrimaryPeek } from './primary.js'
 import { Promises } from './promises.js'
@@ -73,6 +73,7 @@ export class Campaign {
   readonly #promises = new Promises()
   #incarnation = 0
   #left = 0
+  #turn = 0
   readonly report: CampaignReport = {
     ...noDifferences(),
     kills: {},
@@ -127,6 +128,7 @@ export class Campaign {
       if (end === 'late') child.kill()
       this.#count(step && end !== 'late' ? step.name : 'a random moment')
       this.#promises.hear(await child.said())
+      await this.peek.decided(child.plan.incarnation)
       if (role === 'writer') this.report.wrong.push(...this.#promises.judge(await this.peek.records()))
     }
   }
@@ -137,18 +139,29 @@ export class Campaign {
 
   #start(role: ChildPlan['role'], step: ChildPlan['step']): Child {
     // Where one process settles at a time, the writer leaves it to the other one.
-    const settle = role === 'settler' || (this.stores.sideBySide && this.#random() < 0.5) ? 'background' : 'off'
-    const n = ++this.#incarnation
-    const options = { ...this.stores.options, settle } as const
+    const settle = role === 'settler' || this.#settles(step) ? 'background' : 'off'
+    const incarnation = `i${++this.#incarnation}`
+    const options = { ...this.stores.optionsOf(incarnation), settle } as const
     const seed = Math.floor(this.#random() * 2 ** 31)
-    return new Child(this.script, { role, options, tenants: TENANTS, incarnation: `i${n}`, seed, step, lease: LEASE })
+    return new Child(this.script, { role, options, tenants: TENANTS, incarnation, seed, step, lease: LEASE })
   }
 
+  #settles(step: ChildPlan['step']): boolean {
+    return this.stores.sideBySide && (this.#random() < 0.2 || SETTLER_STEPS.some((name) => name === step?.name))
+  }
+
+  /** Every step in its turn, and a random moment at times. */
   #step(role: ChildPlan['role']): ChildPlan['step'] {
-    if (this.#random() < 0.25) return null
-    const here = this.stores.engine ? SETTLER_STEPS : SETTLER_STEPS.filter((step) => /invalid|claimed|gone/.test(step))
-    const name: Step = pick(this.#random, role === 'writer' ? WRITER_STEPS : here)
-    return { name, after: 1 + Math.floor(this.#random() * 8) }
+    if (this.#random() < 0.2) return null
+    const own = role === 'writer' && this.#random() < 0.8 ? WRITER_STEPS : SETTLER_STEPS
+    const steps: readonly Step[] =
+      role === 'writer' && !this.stores.sideBySide ? WRITER_STEPS : own.filter((step) => this.#can(step))
+    const name = steps[this.#turn++ % steps.length] as Step
+    return { name, after: 1 + Math.floor(this.#random() * (own === WRITER_STEPS ? 12 : 4)) }
+  }
+
+  #can(step: Step): boolean {
+    return this.stores.engine !== null || !/kept|told/.test(step)
   }
 
   async #agree(): Promise<void> {
@@ -159,12 +172,22 @@ export class Campaign {
     report.slowest = Math.max(report.slowest, await this.#told('records', started, WITHIN))
     report.slowestKey = Math.max(report.slowestKey, await this.#told('keys', started, WITHIN_KEYS))
     report.wrong.push(...this.#promises.judge(await this.peek.records()))
+    if (this.stores.engine) await this.#repair()
     await compareStores(this.peek, this.stores.engine, report)
     await compareWindows(this.cached, this.plain, TENANTS, report)
     settler.kill()
     await settler.said()
     report.acknowledged = this.#promises.acknowledged
     report.unsure = this.#promises.unsure
+  }
+
+  /** What a late write of a dead process has left in a store that cannot refuse it. */
+  async #repair(): Promise<void> {
+    const { missing, orphan, stale, repaired, keys } = await this.cached.verify({ repair: true })
+    this.report.repaired += repaired
+    if (missing + orphan + stale === 0) return
+    if (this.stores.sideBySide) this.report.wrong.push(`a verification found ${JSON.stringify(keys)}`)
+    await this.#told('records', performance.now(), WITHIN)
   }
 
   /** Milliseconds until nothing of this is left to be told. */

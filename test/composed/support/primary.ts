@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import postgres from 'postgres'
 import { keyText } from './said.js'
@@ -21,6 +22,8 @@ export interface PrimaryPeek {
   orphans(): Promise<number>
   /** What is still to be told of records, and of keys in the cache. */
   outbox(): Promise<{ readonly records: number; readonly keys: number }>
+  /** Waits until what a killed process had under way is decided. */
+  decided(process: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -45,7 +48,7 @@ type Query = (text: string) => Promise<readonly Record<string, unknown>[]>
 const vectorIn = (bytes: unknown): Float32Array | null =>
   Buffer.isBuffer(bytes) ? new Float32Array(new Uint8Array(bytes).buffer) : null
 
-function peekBy(query: Query, close: () => Promise<void>): PrimaryPeek {
+function peekBy(query: Query, { decided, close }: Pick<PrimaryPeek, 'decided' | 'close'>): PrimaryPeek {
   const records = async (): Promise<Map<string, StoredRecord>> => {
     const found = new Map<string, StoredRecord>()
     for (const row of await query(RECORDS)) {
@@ -70,6 +73,7 @@ function peekBy(query: Query, close: () => Promise<void>): PrimaryPeek {
       const [row] = await query(OUTBOX)
       return { records: Number(row?.records), keys: Number(row?.keys) }
     },
+    decided,
     close,
   }
 }
@@ -77,11 +81,15 @@ function peekBy(query: Query, close: () => Promise<void>): PrimaryPeek {
 export function sqlitePeek(path: string): PrimaryPeek {
   const client = new Database(path, { readonly: true })
   const query: Query = async (text) => client.prepare<[], Record<string, unknown>>(text).all()
-  return peekBy(query, async () => void client.close())
+  return peekBy(query, { decided: async () => undefined, close: async () => void client.close() })
 }
 
 export function postgresqlPeek(url: string): PrimaryPeek {
   const sql = postgres(url, { max: 1, onnotice: () => {} })
   const query: Query = async (text) => [...(await sql.unsafe(text))]
-  return peekBy(query, () => sql.end())
+  // The server may still be at the commit of a process that is gone.
+  const decided = async (name: string): Promise<void> => {
+    while ((await sql`select 1 from pg_stat_activity where application_name = ${name}`).length > 0) await sleep(5)
+  }
+  return peekBy(query, { decided, close: () => sql.end() })
 }

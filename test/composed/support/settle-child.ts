@@ -5,7 +5,7 @@ import { seeded } from '../../support/random.js'
 import type { ChildPlan, Said } from './said.js'
 import { dieAt, shortLeases } from './steps.js'
 import { hashModel } from './vectors.js'
-import { Lane, readOn } from './writer.js'
+import { Lane, readOn, settleOn } from './writer.js'
 
 const { role, options, tenants, incarnation, seed, step, lease } = JSON.parse(process.argv[2] ?? '{}') as ChildPlan
 
@@ -20,4 +20,8 @@ const lanes = role === 'writer' ? tenants.map((name) => new Lane(memory.forTenan
 await Promise.all(lanes.map((lane) => lane.begin()))
 if (step) dieAt(step.name, step.after)
 say({ ready: true })
-await Promise.all([...lanes.map((lane) => lane.run()), readOn(memory, tenants, random)])
+await Promise.all([
+  ...lanes.map((lane) => lane.run()),
+  readOn(memory, tenants, random),
+  ...(role === 'settler' ? [settleOn(memory)] : []),
+])

@@ -12,6 +12,8 @@ import { type PrimaryPeek, postgresqlPeek, sqlitePeek } from './primary.js'
 export interface Stores {
   readonly name: string
   readonly options: MemoryOptions
+  /** The same for one process, which the primary knows by its name. */
+  optionsOf(process: string): MemoryOptions
   /** Whether several processes may settle at once. */
   readonly sideBySide: boolean
   /** When the primary's tables are there. */
@@ -22,6 +24,8 @@ export interface Stores {
 
 const fresh = (): string => `kill_${randomBytes(6).toString('hex')}`
 const cacheOf = ({ REDIS_URL }: ServerUrls, name: string) => `${REDIS_URL}?prefix=${name}`
+
+const shared = (options: MemoryOptions) => ({ options, optionsOf: () => options })
 
 function sqliteIn(folder: string) {
   const path = join(folder, 'memory.db')
@@ -38,11 +42,11 @@ export async function freshStores(combination: Combination, servers: ServerUrls)
   const { path, primary } = sqliteIn(folder)
   const remove = async () => rmSync(folder, { recursive: true, force: true })
   const of = { name: combination, peek: () => sqlitePeek(path), remove }
-  if (combination === 'SQLite + Redis') return { ...of, options: { primary, cache }, sideBySide: true, engine: null }
+  if (combination === 'SQLite + Redis') return { ...of, ...shared({ primary, cache }), sideBySide: true, engine: null }
   const { hostname: host, port } = new URL(servers.CHROMA_URL)
   const semantic = { backend: 'chromadb', host, port: Number(port), collectionName: name }
   const engine = chromaPeek(servers.CHROMA_URL, name)
-  return { ...of, options: { primary, semantic, cache }, sideBySide: false, engine }
+  return { ...of, ...shared({ primary, semantic, cache }), sideBySide: false, engine }
 }
 
 async function postgresqlAndQdrant(name: string, cache: string, servers: ServerUrls): Promise<Stores> {
@@ -54,6 +58,10 @@ async function postgresqlAndQdrant(name: string, cache: string, servers: ServerU
   return {
     name: 'PostgreSQL + Qdrant + Redis',
     options: { primary: url.href, semantic, cache },
+    optionsOf: (applicationName) => {
+      const primary = { backend: 'postgresql', connectionString: url.href, applicationName }
+      return { primary, semantic, cache }
+    },
     sideBySide: true,
     peek: () => postgresqlPeek(url.href),
     engine: qdrantPeek(servers.QDRANT_URL, name),

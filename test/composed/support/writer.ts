@@ -223,3 +223,11 @@ export async function readOn(memory: Memory, tenants: readonly string[], random:
     await sleep(2)
   }
 }
+
+/** Looks for what others wrote more often than a settler does by itself. */
+export async function settleOn(memory: Memory): Promise<never> {
+  for (;;) {
+    await memory.settle().catch(() => undefined)
+    await sleep(50)
+  }
+}
