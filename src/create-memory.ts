@@ -201,9 +201,11 @@ function cacheOf(
   clock: () => number,
 ) {
   const { options, load } = members.get('cache') as Prepared
+  const { telemetry } = members.get('primary') as Prepared
   const { cachePlace } = findKind((entries.get('cache') as Entry).backend).kind
-  const member = new CacheMember(() => load())
+  const member = new CacheMember(() => load(), options.logger && guarded(options.logger))
   const searchTtl = Math.min(ttl, MAX_SEARCH_TTL * 1000)
-  const reads = window > 0 || searches ? new ReadCache({ member, clock, ttl, searchTtl }) : null
+  const reads =
+    window > 0 || searches ? new ReadCache({ member, clock, ttl, searchTtl, counters: telemetry ?? undefined }) : null
   return { member, reads, place: cachePlace?.(options) ?? '' }
 }

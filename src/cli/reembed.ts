@@ -7,15 +7,25 @@ import { MAX_DIMENSIONS } from '../embeddings/vector.js'
 import { ConfigurationError } from '../errors.js'
 import { number } from './format.js'
 import { type CliIo, line, printJson } from './io.js'
-import { embeddingsOf, embeddingsOption, findStore, upkeepOf, urlOption, wholeNumber } from './open.js'
+import {
+  embeddingsOf,
+  embeddingsOption,
+  findStore,
+  followersOf,
+  followersOptions,
+  type StoreOptions,
+  upkeepOf,
+  urlOption,
+  wholeNumber,
+} from './open.js'
 import { Progress } from './progress.js'
+import { rebuildSemantic } from './rebuild.js'
 
-interface Options {
-  readonly url?: string
-  readonly embeddings?: string
+interface Options extends StoreOptions {
   readonly metric: DistanceMetric
   readonly dimensions?: string
   readonly dropOld?: true
+  readonly dryRun?: true
   readonly json?: true
 }
 
@@ -25,10 +35,11 @@ export function register(program: Command, io: CliIo): void {
     .summary('make every vector anew')
     .description(
       'Makes the vectors of all messages, memories and documents for the first time, or with another model, metric or\n' +
-        'dimension. The programs that open the memory must name the same ones from then on. Stop every other process that\n' +
-        'has it open. Ended half-way, it goes on where it was.',
+        'dimension. The programs that open the memory must name the same ones from then on. Ended half-way, it goes on where\n' +
+        'it was. Of a memory with a semantic store (--semantic) they are made beside those in use, while it is in use, and\n' +
+        'put to use at once when they are verified; of any other, stop every other process that has it open.',
     )
-  embeddingsOption(urlOption(command))
+  embeddingsOption(followersOptions(urlOption(command)))
     .addOption(
       new Option('--metric <metric>', 'how vectors are compared, as the option distanceMetric')
         .choices(['cosine', 'dot', 'euclidean'])
@@ -39,6 +50,7 @@ export function register(program: Command, io: CliIo): void {
       "how many numbers a vector has, as the option embeddingDimensions (default: the model's)",
     )
     .option('--drop-old', 'delete the older vectors in the end')
+    .option('--dry-run', 'with --semantic: only say how many records and about how many tokens there are to embed')
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
@@ -70,6 +82,17 @@ async function reembed(options: Options, io: CliIo): Promise<void> {
   const embeddingFunction = embeddingsOf(options, io)
   if (!embeddingFunction) throw new ConfigurationError('name the model with --embeddings, such as --embeddings offline')
   const embedder = embedderOf(embeddingFunction, dimensions)
+  const { semantic } = followersOf(options, io)
+  if (semantic) {
+    await embedder.close()
+    const embedding = {
+      embeddingFunction,
+      distanceMetric: metric,
+      ...(dimensions && { embeddingDimensions: dimensions }),
+    }
+    return rebuildSemantic(store, { ...options, semantic, embedding }, io)
+  }
+  if (options.dryRun) throw new ConfigurationError('--dry-run is of a memory with --semantic')
   const progress = new Progress(io, 'records', options.json === true)
   try {
     const report = await upkeep.reembed({

@@ -15,11 +15,17 @@ import {
   withMemory,
 } from './open.js'
 import { Progress } from './progress.js'
+import { rebuildSemantic } from './rebuild.js'
 
 interface Options extends StoreOptions {
   readonly tenant?: string
   readonly repair?: true
   readonly json?: true
+}
+
+interface RepairOptions extends Options {
+  readonly rebuild?: true
+  readonly dropOld?: true
 }
 
 /** Differing records that are listed for people. */
@@ -39,7 +45,12 @@ export function register(program: Command, io: CliIo): void {
     .command('repair')
     .summary('verify, and tell the semantic store of what differs')
     .description('The same as `verify --repair`: only what differs is written, and what was written is verified again.')
-  common(repairing).action((options: Options) => verify({ ...options, repair: true }, io))
+  common(repairing)
+    .option('--rebuild', 'build the semantic store anew beside the one in use, from the vectors that the memory has')
+    .option('--drop-old', 'with --rebuild: delete the old collections in the end')
+    .action((options: RepairOptions) =>
+      options.rebuild ? rebuild(options, io) : verify({ ...options, repair: true }, io),
+    )
 }
 
 const common = (command: Command): Command =>
@@ -47,6 +58,12 @@ const common = (command: Command): Command =>
     .option('--tenant <id>', 'only the records of this tenant')
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExit code 0: nothing differs, or nothing does any more; 1: something differs.')
+
+async function rebuild({ dropOld, json, ...options }: RepairOptions, io: CliIo): Promise<void> {
+  const { semantic } = followersOf(options, io)
+  if (!semantic) throw new ConfigurationError('name the semantic store with --semantic')
+  await rebuildSemantic(findStore(options, io), { semantic, ...(dropOld && { dropOld }), ...(json && { json }) }, io)
+}
 
 async function verify(options: Options, io: CliIo): Promise<void> {
   const { tenant, repair } = options

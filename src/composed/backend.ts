@@ -203,6 +203,7 @@ export class ComposedBackend implements Backend {
       cache: cache.reads,
       tenantId,
       window,
+      generation: () => this.#following.find(({ follower }) => follower.kind === SEMANTIC)?.follower.generation ?? 0,
       // Vectors of the primary's own are made behind the cache's back.
       searches: ({ mode = 'text' }) => searches && (mode === 'text' || semantic !== null),
     })

@@ -1,4 +1,5 @@
 import type { Backend, CacheScope } from '../contract/backend.js'
+import type { Logger } from '../contract/telemetry.js'
 import { BrunoMemoryError, ConfigurationError, ConnectionError } from '../errors.js'
 
 /** Milliseconds between two looks whether a cache that went away is back. */
@@ -16,7 +17,10 @@ export class CacheMember {
   onAway: () => void = () => undefined
   onBack: () => void = () => undefined
 
-  constructor(readonly load: () => Promise<Backend>) {}
+  constructor(
+    readonly load: () => Promise<Backend>,
+    readonly logger?: Logger | undefined,
+  ) {}
 
   get away(): boolean {
     return this.#away
@@ -44,6 +48,7 @@ export class CacheMember {
   }
 
   #return(): void {
+    if (this.#looks > 0) this.logger?.info('the cache is back')
     this.#away = false
     this.#looks = 0
     this.onBack()
@@ -72,6 +77,7 @@ export class CacheMember {
   #leave(): void {
     if (this.#away) return
     this.#away = true
+    this.logger?.warn('the cache is away: everything is answered by the primary')
     this.onAway()
     this.#lookLater()
   }

@@ -42,6 +42,8 @@ export interface CachedParts {
   readonly window: number
   /** Whether answers to searches are kept; vectors that change behind the cache's back are not. */
   readonly searches: (query: SearchQuery) => boolean
+  /** Of what is searched beside the primary: what another one answered is not its. */
+  readonly generation: () => number
 }
 
 /** The same repositories, whose windows and searches are answered from a cache where it has them. */
@@ -100,7 +102,11 @@ interface KeptHits {
   readonly hits: readonly KeptHit[]
 }
 
-function cachedSearch(scope: BackendScope, search: Search, { cache, tenantId, searches }: CachedParts): Search {
+function cachedSearch(
+  scope: BackendScope,
+  search: Search,
+  { cache, tenantId, searches, generation }: CachedParts,
+): Search {
   const load = async (query: SearchQuery): Promise<Loaded> => {
     const hits = await search(query)
     const kept = hits.map(
@@ -115,17 +121,17 @@ function cachedSearch(scope: BackendScope, search: Search, { cache, tenantId, se
     return { text: JSON.stringify({ degraded, hits: kept } satisfies KeptHits), until: ends }
   }
   return async (query) => {
-    const question = searches(query) ? questionOf(query) : null
+    const question = searches(query) ? questionOf(query, generation()) : null
     const kept = question === null ? null : cache.search(tenantId, question, () => load(query))
     return kept === null ? search(query) : hitsOf(await kept, tenantId)
   }
 }
 
 /** A question as text; null where it holds what is no data, which the search itself will refuse. */
-function questionOf({ vector, from, to, ...rest }: SearchQuery): string | null {
+function questionOf({ vector, from, to, ...rest }: SearchQuery, generation: number): string | null {
   try {
     const instants = [from, to].map((instant) => instant?.getTime() ?? null)
-    return canonicalJson([rest, vector ? Array.from(vector) : null, instants] as never)
+    return canonicalJson([generation, rest, vector ? Array.from(vector) : null, instants] as never)
   } catch {
     return null
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { CacheEntry, CacheScope } from '../contract/backend.js'
 import type { CacheTarget, OutboxEntry } from '../contract/follow.js'
+import type { Counters } from '../contract/telemetry.js'
 import type { CacheMember } from './cache-member.js'
 
 export interface ReadCacheSettings {
@@ -10,6 +11,7 @@ export interface ReadCacheSettings {
   readonly ttl: number
   /** Milliseconds that answers to searches are kept at most. */
   readonly searchTtl: number
+  readonly counters?: Counters | undefined
 }
 
 /** What was loaded, as it is kept, and until when it is true at most. */
@@ -68,6 +70,7 @@ export class ReadCache implements CacheTarget {
     return this.#once(nameOf(tenantId, key), async () => {
       const { member, clock, ttl } = this.settings
       const found = await member.try(tenantId, (scope) => scope.look(key))
+      this.#count('messages', found?.text)
       if (found && found.text !== null) return found.text
       const { text, until } = await load()
       const entry = { text, until: Math.min(until, clock() + ttl) }
@@ -86,6 +89,7 @@ export class ReadCache implements CacheTarget {
       const version = await member.try(tenantId, (scope) => this.#generation(scope))
       const key = this.#key('s', `${version} ${hash}`)
       const found = version === null ? null : await member.try(tenantId, (scope) => scope.get(key))
+      this.#count('search', found)
       if (found !== null) return found
       const { text, until } = await load()
       const entry: CacheEntry = { text, until: Math.min(until, clock() + searchTtl) }
@@ -102,6 +106,10 @@ export class ReadCache implements CacheTarget {
     // A version that the cache has forgotten must not come again.
     await scope.apply(new Map([[key, null]]))
     return (await scope.look(key)).version
+  }
+
+  #count(kind: string, found: string | null | undefined): void {
+    this.settings.counters?.count('bruno_memory.cache.requests', 1, { kind, hit: typeof found === 'string' })
   }
 
   /** One load at a time for each key; who asks behind a change is not given what was loaded before it. */

@@ -1,16 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SemanticIndex } from '../backends/vector/semantic.js'
 import type { VectorSettings } from '../contract/embedder.js'
 import type { Followed, FollowerRecord } from '../contract/follow.js'
 import type { EmbeddingOptions } from '../contract/options.js'
 import type { RebuildOptions, RebuildReport } from '../contract/upkeep.js'
 import { ConfigurationError, StorageError } from '../errors.js'
-import type { SemanticParts } from './semantic-member.js'
+import { ATTENDED, type SemanticParts } from './semantic-member.js'
 import { verifyFollower } from './verify.js'
 
 /** Characters of a token, about: a guess that is told before anything is paid for. */
 const PER_TOKEN = 4
 /** Rounds of verification and repair before what was built is not put to use. */
 const ROUNDS = 5
+/** Milliseconds for a search that is under way. */
+const GRACE = 1000
 
 export interface Rebuilding {
   readonly followed: Followed
@@ -59,7 +62,7 @@ async function rebuiltWith(
         const { parked } = await settling.report()
         if (missing + orphan + stale === 0) {
           await followed.promote(built, current)
-          if (dropOld) await drop(followed, current, parts, space)
+          if (dropOld) await drop(present, followed, current, parts)
           return { ...told, vectors: found, parked, generation: built.generation, dropped: dropOld }
         }
         if (round === ROUNDS)
@@ -87,16 +90,18 @@ async function settled(
   }
 }
 
-/** Searches of other processes may still be under way: they look for the new collections within seconds. */
 async function drop(
+  { space }: Followed,
   followed: Followed,
   { generation }: FollowerRecord,
   { make }: SemanticParts,
-  space: NonNullable<Followed['space']>,
 ): Promise<void> {
+  if (!space) return
+  // Every process looks for what is in use within that time: until then it searches the old collections.
+  await sleep(ATTENDED + GRACE)
   const old = await make(generation)
   try {
-    await old.open(space, async () => space.dimensions).catch(() => undefined)
+    await old.open(space, async () => space.dimensions)
     await old.drop()
   } finally {
     await old.close()

@@ -12,6 +12,9 @@ import type {
 import { ConfigurationError, ConnectionError } from '../errors.js'
 import type { SearchKind } from '../model/records.js'
 
+/** Milliseconds after which a search looks again whether the collections are those in use. */
+export const ATTENDED = 2000
+
 /** A semantic store that is not open yet. */
 export interface SemanticParts {
   /** Where it is, without secrets. */
@@ -33,6 +36,8 @@ export class SemanticMember implements SemanticSearch, SemanticTarget {
   #joined: Joined | null = null
   #index: SemanticIndex | null = null
   #opening: Promise<SemanticIndex> | null = null
+  /** When it was last known to be the one in use. */
+  #attended = Number.NEGATIVE_INFINITY
 
   constructor(readonly parts: SemanticParts) {}
 
@@ -81,11 +86,14 @@ export class SemanticMember implements SemanticSearch, SemanticTarget {
       throw new ConnectionError('the semantic store is not open: the dimensions of the vectors are not known yet')
     const opened = await store.open(space, async () => space.dimensions)
     await checkOwner(store, follower)
-    this.#index = new SemanticIndex(store, opened, this.parts)
-    return this.#index
+    const index = new SemanticIndex(store, opened, this.parts)
+    // It may have been built anew meanwhile.
+    if (this.#of.store === store) this.#index = index
+    return index
   }
 
   async nearest(tenantId: string, kind: SearchKind, question: NearQuestion): Promise<readonly NearVector[]> {
+    if (performance.now() - this.#attended > ATTENDED) await this.#moved()
     const index = await this.ready()
     try {
       return await index.nearest(tenantId, kind, question)
@@ -112,6 +120,7 @@ export class SemanticMember implements SemanticSearch, SemanticTarget {
   async attend(): Promise<void> {
     const { followed, follower } = this.#of
     const now = (await followed.followers()).find(({ kind, building }) => kind === 'semantic' && !building)
+    this.#attended = performance.now()
     if (now?.name === follower.name && now.generation === follower.generation && now.place === follower.place) return
     if (now?.place !== follower.place)
       throw new ConfigurationError(

@@ -37,7 +37,7 @@ export interface ObservabilityOptions {
 
 /** What is counted as it happens. */
 export interface CounterAttributes {
-  /** What settling did to a record: `written`, `deleted`, `parked`, `retried`. */
+  /** What settling did to a record: `settled`, `parked`, `retried`. */
   readonly 'bruno_memory.settle.effects': { readonly follower: string; readonly outcome: string }
   /** What was asked of a cache: `kind` is that of the answer. */
   readonly 'bruno_memory.cache.requests': { readonly kind: string; readonly hit: boolean }

@@ -5,7 +5,7 @@ import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../../contract/statistics.js'
-import type { Logger } from '../../contract/telemetry.js'
+import type { Counters, Logger } from '../../contract/telemetry.js'
 import { UnsupportedError } from '../../errors.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
@@ -43,6 +43,7 @@ export interface PostgresqlSettings extends PostgresqlOptions {
   readonly semantic?: SemanticSearch | undefined
   readonly wrote?: (() => void) | undefined
   readonly logger?: Logger | undefined
+  readonly counters?: Counters | undefined
 }
 
 interface Open {
@@ -127,6 +128,8 @@ export class PostgresqlBackend implements Backend {
       checks: new Checks({ ...DEFAULT_LIMITS, ...limits }),
       clock,
       newId,
+      logger: this.settings.logger,
+      counters: this.settings.counters,
     }
   }
 

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { SemanticSearch } from '../../contract/follow.js'
 import type { Reranker } from '../../contract/search.js'
+import type { Counters, Logger } from '../../contract/telemetry.js'
 import type { Checks } from '../../model/check.js'
 import type { Analyzer, Analyzers } from '../../search/analyzer.js'
 import type { SqlEngine, SqlRunner } from './engine.js'
@@ -22,6 +23,8 @@ export interface SqlStoreContext {
   readonly checks: Checks
   readonly clock: () => number
   readonly newId: () => string
+  readonly logger?: Logger | undefined
+  readonly counters?: Counters | undefined
 }
 
 /** The same, in one tenant and on one runner: the store, or a unit. */

@@ -112,6 +112,7 @@ export class Outbox {
     if (entries.length === 0) return []
     const rows = await session.all(this.#s.done, { ...this.#mine, keys: this.#seen(entries) })
     const gone = new Set(rows.map((row) => JSON.stringify(outboxKey(row))))
+    this.#count('settled', gone.size)
     return entries.filter((entry) => gone.has(JSON.stringify(outboxKey(entry))))
   }
 
@@ -131,6 +132,19 @@ export class Outbox {
       parked: attempts >= MAX_ATTEMPTS ? new Date(at) : null,
       code,
     })
+    if (attempts < MAX_ATTEMPTS) return this.#count('retried', 1)
+    this.#count('parked', 1)
+    // By kind alone: whose record it is stands in the outbox.
+    this.store.logger?.warn('a record was left alone after several attempts', {
+      follower: this.options.follower,
+      kind: entry.kind,
+      code,
+    })
+  }
+
+  #count(outcome: string, n: number): void {
+    if (n > 0)
+      this.store.counters?.count('bruno_memory.settle.effects', n, { follower: this.options.follower, outcome })
   }
 
   #seen(entries: readonly OutboxEntry[]): unknown {

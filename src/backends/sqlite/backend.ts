@@ -6,7 +6,7 @@ import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
 import type { SqliteOptions } from '../../contract/options.js'
 import type { PurgeOptions, SettleOptions, SettleReport } from '../../contract/statistics.js'
-import type { Logger } from '../../contract/telemetry.js'
+import type { Counters, Logger } from '../../contract/telemetry.js'
 import { createMigrator } from '../../migrate/migrator.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
@@ -37,6 +37,7 @@ export interface SqliteSettings extends SqliteOptions {
   readonly semantic?: SemanticSearch | undefined
   readonly wrote?: (() => void) | undefined
   readonly logger?: Logger | undefined
+  readonly counters?: Counters | undefined
 }
 
 interface Open {
@@ -121,6 +122,8 @@ export class SqliteBackend implements Backend {
       checks: new Checks({ ...DEFAULT_LIMITS, ...limits }),
       clock,
       newId,
+      logger: this.settings.logger,
+      counters: this.settings.counters,
     }
   }
 
