@@ -3,6 +3,7 @@ import type { Backend } from './contract/backend.js'
 import type { Capabilities } from './contract/capabilities.js'
 import type { Tokenizer } from './contract/context.js'
 import type { Memory, TenantMemory } from './contract/memory.js'
+import { erasureVerbs } from './erase/verbs.js'
 import { UnsupportedError, ValidationError } from './errors.js'
 import { checkNames } from './model/page-options.js'
 import { checkId } from './model/parse.js'
@@ -101,8 +102,12 @@ export function makeMemory(parts: MemoryParts): Memory {
     close,
     healthCheck: () => lifecycle.healthCheck(),
     forTenant,
-    ...traced<Pick<Memory, 'sweep' | 'settle' | UpkeepName>>(telemetry, null, {
+    ...traced<Pick<Memory, 'sweep' | 'settle' | 'erase' | 'retain' | UpkeepName>>(telemetry, null, {
       ...makeUpkeep(lifecycle),
+      ...erasureVerbs(async (work) => {
+        checkOutside(lifecycle)
+        return lifecycle.use(work)
+      }, parts.clock),
       sweep: async (options = {}) => {
         checkOutside(lifecycle)
         return lifecycle.use((backend) => {

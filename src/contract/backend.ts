@@ -1,4 +1,5 @@
 import type { Capabilities } from './capabilities.js'
+import type { EraseTarget, RetentionOptions, RetentionPolicy, RetentionReport } from './erase.js'
 import type { Events } from './events.js'
 import type { Followed } from './follow.js'
 import type { Journal, UnitJournal } from './journal.js'
@@ -82,6 +83,8 @@ export interface Backend {
   readonly journal?: Journal | undefined
   /** With it, other stores can follow this one. Asked for when it is open. */
   readonly followed?: Followed | undefined
+  /** Where a subject is erased from: this store, and those that follow it. Asked for when it is open. */
+  readonly erasing?: readonly EraseTarget[] | undefined
   open(): Promise<void>
   /** Called once, when nothing is in flight. */
   close(): Promise<void>
@@ -90,6 +93,8 @@ export interface Backend {
   scope(tenantId: string): BackendScope
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T>
   sweep?(options: PurgeOptions): Promise<PurgeReport>
+  /** Removes what a policy does not keep. Its arguments have been checked. */
+  retain?(policy: RetentionPolicy, options: RetentionOptions): Promise<RetentionReport>
   /** What an operator asks of a memory of several backends. Asked for when it is open. */
   readonly upkeep?: Upkeep | undefined
   /** Waits until what a tenant has written is known everywhere; TimeoutError after `deadline` milliseconds. */

@@ -1,3 +1,5 @@
+import type { ScrubStep } from './erase.js'
+
 /** What a caller may hand in: any LangChain `Embeddings` instance has this shape. */
 export interface EmbeddingFunction {
   embedDocuments(texts: string[]): Promise<ArrayLike<number>[]>
@@ -19,6 +21,8 @@ export interface EmbeddingSpace {
  * a typed error without content: `TimeoutError`, `ConnectionError` (retryable) or `ConfigurationError`.
  */
 export interface Embedder {
+  /** Where vectors are kept by what was embedded; null where they are not. */
+  readonly cache?: EmbeddingCache | null
   readonly provider: string
   readonly model: string
   /** Null until the first vector, where neither the model's name nor the caller tells. */
@@ -45,6 +49,10 @@ export interface EmbeddingCache {
   /** `space` names the model; a hash is 32 bytes of the text. In their order, null for what is not there. */
   getMany(space: string, hashes: readonly Uint8Array[]): Promise<readonly (Float32Array | null)[]>
   putMany(space: string, entries: readonly EmbeddingCacheEntry[]): Promise<void>
+  /** Removes what was made of some texts, in every space, for an erasure. Answers how many there were. */
+  removeMany?(hashes: readonly Uint8Array[]): Promise<number>
+  /** Removes from files what deletion leaves in them. */
+  scrub?(): Promise<readonly ScrubStep[]>
   close(): Promise<void>
 }
 

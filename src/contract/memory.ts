@@ -2,6 +2,14 @@ import type { NewMemory, NewMessage, NewSession } from '../model/inputs.js'
 import type { MemoryEntry, Message, Session } from '../model/records.js'
 import type { Capabilities } from './capabilities.js'
 import type { Context, ContextQuery } from './context.js'
+import type {
+  EraseOptions,
+  EraseReport,
+  ErasureSubject,
+  RetentionOptions,
+  RetentionPolicy,
+  RetentionReport,
+} from './erase.js'
 import type { Events } from './events.js'
 import type { RateLimiter, RateLimiterOptions } from './rate-limit.js'
 import type { AppendOptions, MessageListOptions, RecallQuery, Repositories } from './repositories.js'
@@ -105,6 +113,14 @@ export interface Memory extends TenantMemory, AsyncDisposable {
   forTenant(tenantId: string): TenantMemory
   /** `purgeExpired` for every tenant of the store. */
   sweep(options?: PurgeOptions): Promise<PurgeReport>
+  /**
+   * Erases a user or a whole tenant from every store of this memory, looks whether anything is left, and removes what
+   * deletion leaves in files. An unknown user is erased too: what is found of them is 0. Ended half-way, the same call
+   * goes on. The report says what was found, removed and left, and where copies only age out.
+   */
+  erase(subject: ErasureSubject, options?: EraseOptions): Promise<EraseReport>
+  /** Removes what a policy does not keep, in one tenant or all, in bounded batches. */
+  retain(policy: RetentionPolicy, options?: RetentionOptions): Promise<RetentionReport>
   /**
    * Waits until what is made after a write is up with it: the vectors of new and changed records. It goes on in the
    * background by itself; this is for those who want to search for what they just wrote.

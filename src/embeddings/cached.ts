@@ -30,6 +30,9 @@ class CachedEmbedder implements Embedder {
       )
   }
 
+  get cache(): EmbeddingCache | null {
+    return this.#settings.cache
+  }
   get provider(): string {
     return this.#source.provider
   }

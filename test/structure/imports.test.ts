@@ -18,7 +18,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['model'],
   ['contract'],
   ['repository', 'telemetry'],
-  ['backends', 'context', 'embeddings', 'search', 'unit', 'migrate', 'transfer', 'import', 'archive', 'fallback'],
+  ['backends', 'context', 'embeddings', 'search', 'unit', 'migrate', 'transfer', 'import', 'erase', 'archive', 'fallback'],
   ['composed'],
   ['memory', 'configuration', 'spellings', 'places'],
   ['registry'],

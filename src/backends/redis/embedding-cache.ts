@@ -1,8 +1,10 @@
 import type { EmbeddingCache } from '../../contract/embedder.js'
+import type { ScrubStep } from '../../contract/erase.js'
 import type { RedisOptions } from '../../contract/options.js'
 import { decodeVector, encodeVector } from '../../embeddings/vector.js'
 import { RedisClient } from './client.js'
 import { connector } from './connect.js'
+import { rewritePersistence, scanKeys } from './erase-server.js'
 import { placeOf } from './place.js'
 
 /** Milliseconds that a vector is kept after it was last made. */
@@ -35,10 +37,13 @@ export class RedisEmbeddingCache implements EmbeddingCache {
     return client
   }
 
+  // No hash tag: in a Cluster they lie on all nodes.
+  get #head(): string {
+    return `bruno:vector:${Buffer.from(this.#options.prefix ?? 'bruno_memory').toString('base64url')}:`
+  }
+
   #key(space: string, hash: Uint8Array): string {
-    const prefix = Buffer.from(this.#options.prefix ?? 'bruno_memory').toString('base64url')
-    // No hash tag: in a Cluster they lie on all nodes.
-    return `bruno:vector:${prefix}:${Buffer.from(space).toString('base64url')}:${Buffer.from(hash).toString('base64url')}`
+    return `${this.#head}${Buffer.from(space).toString('base64url')}:${Buffer.from(hash).toString('base64url')}`
   }
 
   async getMany(space: string, hashes: readonly Uint8Array[]): Promise<(Float32Array | null)[]> {
@@ -52,6 +57,30 @@ export class RedisEmbeddingCache implements EmbeddingCache {
     await client.call((c) =>
       Promise.all(entries.map(({ hash, vector }) => c.set(this.#key(space, hash), encodeVector(vector), 'PX', KEPT))),
     )
+  }
+
+  /** The spaces are found once: whoever erases makes a cache of their own, or has few. */
+  #spaces: Promise<readonly string[]> | null = null
+
+  async #findSpaces(client: RedisClient): Promise<readonly string[]> {
+    const spaces = new Set<string>()
+    for await (const keys of scanKeys(client, `${this.#head}*`))
+      for (const key of keys) spaces.add(key.slice(0, key.lastIndexOf(':') + 1))
+    return [...spaces]
+  }
+
+  async removeMany(hashes: readonly Uint8Array[]): Promise<number> {
+    const client = await this.#open()
+    this.#spaces ??= this.#findSpaces(client)
+    const spaces = await this.#spaces
+    const ends = hashes.map((hash) => Buffer.from(hash).toString('base64url'))
+    const keys = spaces.flatMap((space) => ends.map((end) => space + end))
+    const removed = await client.call((c) => Promise.all(keys.map((key) => c.unlink(key))))
+    return removed.reduce((sum, n) => sum + n, 0)
+  }
+
+  async scrub(): Promise<readonly ScrubStep[]> {
+    return rewritePersistence(await this.#open())
   }
 
   async close(): Promise<void> {

@@ -160,12 +160,11 @@ export class RecordEraser {
     const { userId } = this.subject
     if (userId !== undefined) return this.#user(userId, surely)
     let all = true
-    for (let from = ''; ; ) {
-      const page = await this.#look(this.#s.users, { ...this.#values, from })
+    for (let after = ''; ; ) {
+      const page = await this.#look(this.#s.users, { ...this.#values, after })
       for (const { id } of page) all = (await this.#user(id, surely)) && all
       if (page.length < this.means.batch) return all
-      // Those that could not go are met again at the end of the page.
-      from = `${page.at(-1)?.id}\u0001`
+      after = page.at(-1)?.id as string
     }
   }
 

@@ -13,9 +13,7 @@ function ofSubject(engine: SqlEngine, ofUser: boolean) {
   const mine = (table: Owned): SQL =>
     sql`${tenantIs(table.tenantId)} ${ofUser ? sql`and ${table.userId} = ${value('userId')}` : sql``}`
   const counted = (query: SQL) => engine.statement({ n: count(sql``) }, () => sql`select count(*) from ${query}`)
-  const inMine = ofUser
-    ? sql`and ${m.conversationId} in (select ${c.id} from ${c} where ${mine(c)})`
-    : sql``
+  const inMine = ofUser ? sql`and ${m.conversationId} in (select ${c.id} from ${c} where ${mine(c)})` : sql``
   return {
     counts: {
       bruno_users: counted(
@@ -105,7 +103,8 @@ export const eraseStatements = perEngine((engine) => {
     ),
     lockConversation: engine.statement(
       { id: c.id },
-      () => sql`select ${c.id} from ${c} where ${tenantIs(c.tenantId)} and ${c.id} = ${value('conversationId')} ${engine.forUpdate}`,
+      () =>
+        sql`select ${c.id} from ${c} where ${tenantIs(c.tenantId)} and ${c.id} = ${value('conversationId')} ${engine.forUpdate}`,
     ),
     anyMessage: engine.statement({ n: count(sql``) }, () => sql`select 1 from ${m} where ${inConversation} limit 1`),
     dropMemories: engine.statement(
@@ -130,14 +129,17 @@ export const eraseStatements = perEngine((engine) => {
     users: engine.statement(
       { id: u.id },
       () =>
-        sql`select ${u.id} from ${u} where ${tenantIs(u.tenantId)} and ${u.id} >= ${value('from')} order by ${u.id} limit ${value('limit')}`,
+        sql`select ${u.id} from ${u} where ${tenantIs(u.tenantId)} and ${u.id} > ${value('after')} order by ${u.id} limit ${value('limit')}`,
     ),
     /** Held, so that nobody begins anything for this user until the transaction has ended. */
     lockUser: engine.statement(
       { id: u.id },
-      () => sql`select ${u.id} from ${u} where ${tenantIs(u.tenantId)} and ${u.id} = ${value('userId')} ${engine.forUpdate}`,
+      () =>
+        sql`select ${u.id} from ${u} where ${tenantIs(u.tenantId)} and ${u.id} = ${value('userId')} ${engine.forUpdate}`,
     ),
-    dropUser: engine.command(() => sql`delete from ${u} where ${tenantIs(u.tenantId)} and ${u.id} = ${value('userId')}`),
+    dropUser: engine.command(
+      () => sql`delete from ${u} where ${tenantIs(u.tenantId)} and ${u.id} = ${value('userId')}`,
+    ),
     operations: engine.statement(
       operation,
       () => sql`select ${list(operation)} from ${p} where ${tenantIs(p.tenantId)} and ${p.operationId} > ${value('after')}
@@ -165,7 +167,8 @@ export const eraseStatements = perEngine((engine) => {
     holders: { conversation: holder(c), session: holder(s), memory: holder(memories) },
     knownUsers: engine.statement(
       { id: u.id, userId: u.id },
-      () => sql`select ${u.id}, ${u.id} from ${u} where ${tenantIs(u.tenantId)} and ${engine.conditions.among(sql`${u.id}`, 'ids')}`,
+      () =>
+        sql`select ${u.id}, ${u.id} from ${u} where ${tenantIs(u.tenantId)} and ${engine.conditions.among(sql`${u.id}`, 'ids')}`,
     ),
     knownDocuments: engine.statement(
       { namespace: d.namespace, id: d.id },

@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3'
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { VectorSettings } from '../../contract/embedder.js'
+import type { EraseTarget, RetentionOptions, RetentionPolicy } from '../../contract/erase.js'
 import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
 import type { SqliteOptions } from '../../contract/options.js'
@@ -18,10 +19,12 @@ import type { SqlRunner } from '../sql/engine.js'
 import { SqlFollowed } from '../sql/followed.js'
 import { sqlJournal } from '../sql/journal.js'
 import { sweepStore } from '../sql/purge.js'
+import { retainStore } from '../sql/retention.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { VectorSettler } from '../sql/settle.js'
 import { hasSpace, SqlVectors } from '../sql/vectors.js'
 import { sqliteEngine } from './engine.js'
+import { sqliteEraseTarget } from './erase.js'
 import { WriteGate } from './gate.js'
 import { sqliteMigrationTarget } from './migration.js'
 import { isPrivate, named, openReader, openWriter, useWal } from './open.js'
@@ -135,6 +138,10 @@ export class SqliteBackend implements Backend {
     return this.#open ? new SqlFollowed(this.#open.store, this.#open.upkeep) : undefined
   }
 
+  get erasing(): readonly EraseTarget[] {
+    return [sqliteEraseTarget({ ...this.#opened, databasePath: this.settings.databasePath })]
+  }
+
   get #opened(): Open {
     if (!this.#open) throw new Error('the backend is not open')
     return this.#open
@@ -163,6 +170,11 @@ export class SqliteBackend implements Backend {
   async sweep(options: PurgeOptions) {
     const { store, runner } = this.#opened
     return sweepStore(store, runner, options)
+  }
+
+  async retain(policy: RetentionPolicy, options: RetentionOptions) {
+    const { store, runner } = this.#opened
+    return retainStore(store, () => runner, runner, policy, options)
   }
 
   async settle(options: SettleOptions): Promise<SettleReport> {

@@ -1,6 +1,8 @@
 import type Database from 'better-sqlite3'
 import type { EmbeddingCache } from '../../contract/embedder.js'
+import type { ScrubStep } from '../../contract/erase.js'
 import { decodeVector, encodeVector } from '../../embeddings/vector.js'
+import { rewriteFile } from './erase.js'
 import { translateError } from './errors.js'
 
 /** Vectors that are kept; beyond that the oldest go. */
@@ -68,6 +70,23 @@ export class SqliteEmbeddingCache implements EmbeddingCache {
     client
       .prepare('delete from bruno_embedding_cache where seq <= (select max(seq) from bruno_embedding_cache) - ?')
       .run(MAX_ENTRIES)
+  }
+
+  async removeMany(hashes: readonly Uint8Array[]): Promise<number> {
+    const { client } = await this.#open()
+    const spaces = client.prepare('select distinct space from bruno_embedding_cache').pluck().all()
+    const remove = client.prepare('delete from bruno_embedding_cache where space = ? and hash = ?')
+    client.pragma('secure_delete = ON')
+    let removed = 0
+    client.transaction(() => {
+      for (const space of spaces) for (const hash of hashes) removed += remove.run(space, Buffer.from(hash)).changes
+    })()
+    return removed
+  }
+
+  async scrub(): Promise<readonly ScrubStep[]> {
+    const { client } = await this.#open()
+    return rewriteFile(client, { name: 'embedding cache', busyTimeout: 5000 })
   }
 
   async close(): Promise<void> {
