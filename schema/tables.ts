@@ -298,7 +298,7 @@ export const outbox = table(
   {
     key: ['follower', 'tenantId', 'kind', 'scope', 'recordId'],
     indexes: [
-      { name: 'due', on: ['follower', 'nextAttemptAt'] },
+      { name: 'due', on: ['follower', 'nextAttemptAt', 'revision'] },
       { name: 'tenant', on: ['tenantId', 'follower'] },
     ],
   },

@@ -16,21 +16,24 @@ export interface SearchIndex {
 /** The text as the index has it: the tenant's token, which the text begins with, in front of each term. */
 const INDEXED = `replace(substr(search_text, ${TENANT_TOKEN_LENGTH + 1}), ' ', ' ' || substr(search_text, 1, ${TENANT_TOKEN_LENGTH}))`
 
-const index = (table: string, kind: string, scope: string): SearchIndex => ({
+/** @param told What stands for a record where followers are told of it. */
+const index = (table: string, kind: string, scope: string, told = 't.id'): SearchIndex => ({
   name: `${table}_search`,
   table,
   words: `${table}_words`,
   add: `insert into ${table}_search (rowid, search_text) select seq, ${INDEXED} from ${table} where seq between ? and ?`,
   follow: `insert into bruno_outbox (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
-    select f.name, t.tenant_id, '${kind}', ${scope}, t.id, t.revision, 0, cast(unixepoch('subsec') * 1000 as integer), 0
+    select f.name, t.tenant_id, '${kind}', ${scope}, ${told}, max(t.revision), 0, cast(unixepoch('subsec') * 1000 as integer), 0
     from bruno_followers as f cross join ${table} as t
     where f.state <> 'retired' and exists (select 1 from json_each(f.kinds) where value = '${kind}') and t.seq between ? and ?
+    group by 1, 2, 4, 5
     on conflict (follower, tenant_id, kind, scope, record_id) do update set revision = excluded.revision, attempts = 0,
       next_attempt_at = 0, parked_at = null, error_code = null`,
 })
 
 export const indexOf: { readonly [T in SearchedTable]: SearchIndex } = {
-  messages: index('bruno_messages', 'message', 't.conversation_id'),
+  // Caches forget by conversation.
+  messages: index('bruno_messages', 'message', 't.conversation_id', "case when f.kind = 'cache' then '' else t.id end"),
   memories: index('bruno_memories', 'memory', "''"),
   documents: index('bruno_documents', 'document', 't.namespace'),
 }

@@ -462,4 +462,37 @@ DELETE FROM "bruno_outbox" WHERE false;`,
       `CREATE INDEX \`bruno_journal_state\` ON \`bruno_journal\` (\`state\`,\`seq\`);`,
     ],
   },
+  {
+    tag: '0007_followers',
+    when: 1795481668463,
+    hash: 'f9619a248875555f44b390adf1715f54d87948a9ae849f52e3d6c96d735439b6',
+    statements: [
+      `DROP INDEX \`bruno_outbox_due\`;`,
+      `CREATE INDEX \`bruno_outbox_due\` ON \`bruno_outbox\` (\`follower\`,\`next_attempt_at\`,\`revision\`);`,
+      `-- Caches forget by conversation: they are told of one row for each, however many messages are deleted.
+DROP TRIGGER \`bruno_messages_follow_delete\`;`,
+      `CREATE TRIGGER \`bruno_messages_follow_delete\` AFTER DELETE ON \`bruno_messages\` BEGIN
+	DELETE FROM bruno_embeddings WHERE tenant_id = old.tenant_id AND kind = 'message' AND scope = old.conversation_id AND record_id = old.id;
+	UPDATE bruno_revision SET value = value + 1 WHERE EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired');
+	INSERT INTO bruno_outbox (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
+	SELECT f.name, old.tenant_id, 'message', old.conversation_id, CASE WHEN f.kind = 'cache' THEN '' ELSE old.id END, r.value, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER), 0 FROM bruno_followers f, bruno_revision r
+	WHERE f.state <> 'retired' AND EXISTS (SELECT 1 FROM json_each(f.kinds) WHERE value = 'message')
+	ON CONFLICT (follower, tenant_id, kind, scope, record_id) DO UPDATE SET revision = excluded.revision, attempts = 0, next_attempt_at = 0, parked_at = NULL, error_code = NULL;
+END;`,
+      `-- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that.
+CREATE TRIGGER \`bruno_conversations_follow_update\` AFTER UPDATE ON \`bruno_conversations\` WHEN (new.title IS NOT old.title OR new.tags IS NOT old.tags OR new.expires_at IS NOT old.expires_at OR new.language IS NOT old.language OR new.user_id IS NOT old.user_id) AND EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') BEGIN
+	INSERT INTO bruno_outbox (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
+	SELECT f.name, new.tenant_id, 'conversation', '', new.id, new.revision, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER), 0 FROM bruno_followers f
+	WHERE f.state <> 'retired' AND EXISTS (SELECT 1 FROM json_each(f.kinds) WHERE value = 'conversation')
+	ON CONFLICT (follower, tenant_id, kind, scope, record_id) DO UPDATE SET revision = excluded.revision, attempts = 0, next_attempt_at = 0, parked_at = NULL, error_code = NULL;
+END;`,
+      `CREATE TRIGGER \`bruno_conversations_follow_delete\` AFTER DELETE ON \`bruno_conversations\` WHEN EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') BEGIN
+	UPDATE bruno_revision SET value = value + 1;
+	INSERT INTO bruno_outbox (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
+	SELECT f.name, old.tenant_id, 'conversation', '', old.id, r.value, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER), 0 FROM bruno_followers f, bruno_revision r
+	WHERE f.state <> 'retired' AND EXISTS (SELECT 1 FROM json_each(f.kinds) WHERE value = 'conversation')
+	ON CONFLICT (follower, tenant_id, kind, scope, record_id) DO UPDATE SET revision = excluded.revision, attempts = 0, next_attempt_at = 0, parked_at = NULL, error_code = NULL;
+END;`,
+    ],
+  },
 ]

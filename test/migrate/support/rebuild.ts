@@ -1,4 +1,5 @@
 /** Rebuilds of `bruno_conversations`, whose rows messages hang on: as drizzle-kit generates one, and as it has to be. */
+import { readFileSync } from 'node:fs'
 import { breakpoint } from '../../../src/migrate/bundle.js'
 
 const columns = [
@@ -39,12 +40,18 @@ const indexes = [
   'CREATE INDEX bruno_conversations_expiry ON bruno_conversations (tenant_id, expires_at) WHERE expires_at is not null',
 ]
 
+/** The triggers that were made with an earlier migration, as they stand there. */
+const triggers = readFileSync(new URL('../../../migrations/sqlite/0007_followers.sql', import.meta.url), 'utf8')
+  .split(breakpoint)
+  .map((statement) => statement.trim().replace(/^--.*\n/, ''))
+  .filter((statement) => statement.startsWith('CREATE TRIGGER `bruno_conversations_'))
+
 const join = (...statements: string[]): string => statements.join(`\n${breakpoint}\n`)
 
 const children = ['bruno_messages', 'bruno_embeddings', 'bruno_embedding_bits']
 
 /** What drizzle-kit generates: inside its transaction the pragma does nothing, and the DROP deletes all messages. */
-export const generatedRebuild = join(...rebuild, ...indexes)
+export const generatedRebuild = join(...rebuild, ...indexes, ...triggers)
 
 /**
  * Children saved and restored, with the vectors that go with a message's row and the bits that go with a vector; with
@@ -54,6 +61,7 @@ export const safeRebuild = join(
   ...children.map((table) => `CREATE TABLE __saved_${table} AS SELECT * FROM ${table}`),
   ...rebuild,
   ...indexes,
+  ...triggers,
   ...children.map((table) => `INSERT OR IGNORE INTO ${table} SELECT * FROM __saved_${table}`),
   ...children.map((table) => `DROP TABLE __saved_${table}`),
   "INSERT INTO bruno_messages_search(bruno_messages_search) VALUES ('rebuild')",
