@@ -19,7 +19,7 @@ import { SEARCH_KINDS } from '../model/records.js'
 import { Settler } from '../unit/settler.js'
 import type { CacheMember } from './cache-member.js'
 import { cachedScope } from './cached-scope.js'
-import type { ReadCache } from './read-cache.js'
+import { cacheSettling, type ReadCache } from './read-cache.js'
 import type { SemanticMember } from './semantic-member.js'
 import { makeUpkeep } from './upkeep.js'
 import { watched, watchedUnit } from './writes.js'
@@ -108,7 +108,7 @@ export class ComposedBackend implements Backend {
     if (cache?.reads) {
       const follower = await followed.follow(planOf(CACHE, cache.place))
       cache.reads.begin(follower.epoch)
-      following.push({ follower, settling: followed.cache(follower, cache.reads) })
+      following.push({ follower, settling: cacheSettling(followed, follower, cache.reads) })
     }
     this.#following = following.map((each) => ({ ...each, settler: new Settler(each.settling, this.#parts.logger) }))
     if (settle !== 'off') for (const { settler } of this.#following) settler.poke()

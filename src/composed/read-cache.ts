@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { CacheEntry, CacheScope } from '../contract/backend.js'
-import type { CacheTarget, OutboxEntry } from '../contract/follow.js'
+import type { CacheTarget, Followed, FollowerRecord, FollowerSettling, OutboxEntry } from '../contract/follow.js'
 import type { Counters } from '../contract/telemetry.js'
+import { ConfigurationError } from '../errors.js'
 import type { CacheMember } from './cache-member.js'
 
 export interface ReadCacheSettings {
@@ -192,3 +193,24 @@ export class ReadCache implements CacheTarget {
 
 /** Tenants may be named like beginnings of one another. */
 const nameOf = (tenantId: string, name: string): string => `${tenantId.length}:${tenantId}${name}`
+
+/**
+ * Tells the cache as long as it is the one that follows. A process that opens the memory with another one puts that in its
+ * place, which alone is told of changes from then on: what is in this one is not believed any more.
+ */
+export function cacheSettling(followed: Followed, follower: FollowerRecord, reads: ReadCache): FollowerSettling {
+  const settling = followed.cache(follower, reads)
+  const attend = async (): Promise<void> => {
+    const now = (await followed.followers()).find(({ name }) => name === follower.name)
+    if (now?.place === follower.place) return reads.begin(now.epoch)
+    reads.doubt()
+    throw new ConfigurationError(
+      'another process has given this memory another cache: open all of them with the same one',
+    )
+  }
+  const pass = async (): Promise<number> => {
+    await attend()
+    return settling.pass()
+  }
+  return { pass, report: () => settling.report(), release: () => settling.release() }
+}

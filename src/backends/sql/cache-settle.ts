@@ -6,7 +6,8 @@ import { Outbox } from './outbox.js'
 
 /** Entries taken in one go. */
 const BATCH = 1000
-const LEASE = 30_000
+/** Milliseconds until others forget in the place of a process that was killed: what is outdated is read until then. */
+const LEASE = 2000
 
 /** Tells a cache what of it is no longer true. To be told twice does no harm, so that every error is waited out. */
 export class CacheSettler implements FollowerSettling {
