@@ -1,24 +1,19 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backend, BackendScope, UnitScope } from '../contract/backend.js'
 import type { Capabilities } from '../contract/capabilities.js'
 import type { VectorSettings } from '../contract/embedder.js'
-import type {
-  Followed,
-  FollowerPlan,
-  FollowerRecord,
-  FollowerSettling,
-  OutboxDepth,
-  SemanticTarget,
-} from '../contract/follow.js'
+import type { EraseTarget, RetentionOptions, RetentionPolicy, RetentionReport } from '../contract/erase.js'
+import type { Followed, FollowerPlan, FollowerRecord, OutboxDepth, SemanticTarget } from '../contract/follow.js'
 import type { EmbeddingOptions } from '../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../contract/statistics.js'
 import type { Logger } from '../contract/telemetry.js'
 import type { Upkeep } from '../contract/upkeep.js'
-import { ConfigurationError, TimeoutError, UnsupportedError } from '../errors.js'
+import { ConfigurationError, UnsupportedError } from '../errors.js'
 import { SEARCH_KINDS } from '../model/records.js'
 import { Settler } from '../unit/settler.js'
 import type { CacheMember } from './cache-member.js'
 import { cachedScope } from './cached-scope.js'
+import { semanticEraseTarget } from './erase-targets.js'
+import { type Following, regaining, untilTold } from './following.js'
 import { cacheSettling, type ReadCache } from './read-cache.js'
 import type { SemanticMember } from './semantic-member.js'
 import { makeUpkeep } from './upkeep.js'
@@ -37,17 +32,9 @@ export interface ComposedParts {
   readonly vectorSettings: (options: EmbeddingOptions) => Promise<VectorSettings>
 }
 
-/** One that follows, and what keeps it up. */
-interface Following {
-  readonly follower: FollowerRecord
-  readonly settling: FollowerSettling
-  readonly settler: Settler
-}
-
 const MAX_TENANTS = 1000
 const SEMANTIC = 'semantic'
 const CACHE = 'cache'
-const LONGEST_PAUSE = 50
 
 /** Several backends as one memory: the primary has the truth, and the others follow it. */
 export class ComposedBackend implements Backend {
@@ -113,14 +100,18 @@ export class ComposedBackend implements Backend {
     this.#following = following.map((each) => ({ ...each, settler: new Settler(each.settling, this.#parts.logger) }))
     if (settle !== 'off') for (const { settler } of this.#following) settler.poke()
     if (semantic) semantic.onMove = (follower) => this.#move(followed, semantic, follower)
-    if (cache?.reads) this.#regain(cache.member, cache.reads)
+    if (cache?.reads) regaining(cache.member, cache.reads, () => this.#of(CACHE)?.settler)
+  }
+
+  #of(kind: string): Following | undefined {
+    return this.#following.find(({ follower }) => follower.kind === kind)
   }
 
   /** The collections were built anew: what is written now is told to these. */
   #move(followed: Followed, semantic: SemanticMember, follower: FollowerRecord): void {
     const settling = followed.semantic(follower, this.#telling(semantic))
     const settler = new Settler(settling, this.#parts.logger)
-    const before = this.#following.find((each) => each.follower.kind === follower.kind)
+    const before = this.#of(follower.kind)
     void before?.settler.stop()
     this.#following = this.#following.map((each) => (each === before ? { follower, settling, settler } : each))
     if (this.#parts.settle !== 'off') settler.poke()
@@ -138,22 +129,6 @@ export class ComposedBackend implements Backend {
         await this.#parts.cache?.reads?.found(states.map(({ tenantId }) => tenantId))
       },
     }
-  }
-
-  /** What a cache holds is believed when it was told of everything that changed while it was away. */
-  #regain(member: CacheMember, reads: ReadCache): void {
-    const regain = async (): Promise<void> => {
-      for (let pause = 2; !member.away && !reads.trusted; pause = Math.min(1000, pause * 2)) {
-        const following = this.#following.find(({ follower }) => follower.name === CACHE)
-        if (!following) return
-        const report = await following.settler.settle({ deadline: 60_000 }).catch(() => null)
-        if (report?.pending === 0) return reads.trust()
-        await sleep(pause, undefined, { ref: false })
-      }
-    }
-    member.onAway = () => reads.doubt()
-    member.onBack = () => void regain()
-    if (!member.away) void regain()
   }
 
   /** The primary was written to. */
@@ -203,7 +178,7 @@ export class ComposedBackend implements Backend {
       cache: cache.reads,
       tenantId,
       window,
-      generation: () => this.#following.find(({ follower }) => follower.kind === SEMANTIC)?.follower.generation ?? 0,
+      generation: () => this.#of(SEMANTIC)?.follower.generation ?? 0,
       // Vectors of the primary's own are made behind the cache's back.
       searches: ({ mode = 'text' }) => searches && (mode === 'text' || semantic !== null),
     })
@@ -249,20 +224,28 @@ export class ComposedBackend implements Backend {
     else await this.#parts.primary.settle?.({ deadline })
   }
 
-  async #told(tenantId: string, names: readonly string[], deadline: number): Promise<void> {
+  #told(tenantId: string, names: readonly string[], deadline: number): Promise<void> {
     const { followed } = this
-    if (!followed) return
-    const until = performance.now() + deadline
-    for (let pause = 1; ; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
-      for (const { follower, settler } of this.#following) if (names.includes(follower.name)) settler.poke()
-      const left = await Promise.all(names.map((name) => followed.waiting(tenantId, name)))
-      if (left.every((n) => n === 0)) return
-      if (performance.now() > until)
-        throw new TimeoutError(
-          `what was written is stored, and others have not been told of it within ${deadline} ms: it goes on in the background`,
-        )
-      await sleep(pause)
-    }
+    return followed ? untilTold(followed, () => this.#following, { tenantId, names, deadline }) : Promise.resolve()
+  }
+
+  get erasing(): readonly EraseTarget[] {
+    const { primary, semantic, cache } = this.#parts
+    const { followed, upkeep } = this
+    const semantics = semantic && followed && upkeep
+    return [
+      ...(primary.erasing ?? []),
+      ...(semantics
+        ? [semanticEraseTarget({ semantic, followed, rebuild: () => upkeep.rebuild({ dropOld: true }) })]
+        : []),
+      ...(cache?.member.backend?.erasing ?? []),
+    ]
+  }
+
+  retain(policy: RetentionPolicy, options: RetentionOptions): Promise<RetentionReport> {
+    const { retain } = this.#parts.primary
+    if (!retain) throw new UnsupportedError('retain', 'this memory has no retention: use SQLite or PostgreSQL')
+    return retain.call(this.#parts.primary, policy, options)
   }
 
   get upkeep(): Upkeep | undefined {

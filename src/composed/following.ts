@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Followed, FollowerRecord, FollowerSettling } from '../contract/follow.js'
+import { TimeoutError } from '../errors.js'
+import type { Settler } from '../unit/settler.js'
+import type { CacheMember } from './cache-member.js'
+import type { ReadCache } from './read-cache.js'
+
+/** One that follows, and what keeps it up. */
+export interface Following {
+  readonly follower: FollowerRecord
+  readonly settling: FollowerSettling
+  readonly settler: Settler
+}
+
+const LONGEST_PAUSE = 50
+
+interface Told {
+  readonly tenantId: string
+  /** Of followers. */
+  readonly names: readonly string[]
+  /** Milliseconds. */
+  readonly deadline: number
+}
+
+/** Waits until followers were told of everything that a tenant has written. */
+export async function untilTold(
+  followed: Followed,
+  following: () => readonly Following[],
+  { tenantId, names, deadline }: Told,
+): Promise<void> {
+  const until = performance.now() + deadline
+  for (let pause = 1; ; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
+    for (const { follower, settler } of following()) if (names.includes(follower.name)) settler.poke()
+    const left = await Promise.all(names.map((name) => followed.waiting(tenantId, name)))
+    if (left.every((n) => n === 0)) return
+    if (performance.now() > until)
+      throw new TimeoutError(
+        `what was written is stored, and others have not been told of it within ${deadline} ms: it goes on in the background`,
+      )
+    await sleep(pause)
+  }
+}
+
+/** What a cache holds is believed when it was told of everything that changed while it was away. */
+export function regaining(member: CacheMember, reads: ReadCache, settler: () => Settler | undefined): void {
+  const regain = async (): Promise<void> => {
+    for (let pause = 2; !member.away && !reads.trusted; pause = Math.min(1000, pause * 2)) {
+      const own = settler()
+      if (!own) return
+      const report = await own.settle({ deadline: 60_000 }).catch(() => null)
+      if (report?.pending === 0) return reads.trust()
+      await sleep(pause, undefined, { ref: false })
+    }
+  }
+  member.onAway = () => reads.doubt()
+  member.onBack = () => void regain()
+  if (!member.away) void regain()
+}
