@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { freshDatabase, returnDatabases } from './postgresql/support/databases.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 let folder: string
@@ -10,7 +11,10 @@ beforeAll(async () => {
   // Inside the project, so that packages are found.
   folder = await mkdtemp(join(root, 'node_modules', '.docs-'))
 })
-afterAll(() => rm(folder, { recursive: true }))
+afterAll(async () => {
+  await returnDatabases()
+  await rm(folder, { recursive: true })
+})
 
 /** The blocks of a guide that say they run as pasted. */
 function examplesOf(path: string): string[] {
@@ -19,19 +23,26 @@ function examplesOf(path: string): string[] {
 }
 
 /** Where the guides name a server of everybody's, the test's own stands. */
-function placed(code: string, run: string): string {
+async function placed(code: string, run: string): Promise<string> {
   const servers = inject('servers')
   const chroma = new URL(servers.CHROMA_URL)
+  const database = "process.env.DATABASE_URL ?? 'postgres://localhost/app'"
+  const own = code.includes(database) ? await freshDatabase() : ''
+  // Servers that outlive the tests may have something of an earlier run under these names.
+  const names = /(collectionName|prefix): '(\w+)'/g
   return code
     .replaceAll("'bruno-memory'", JSON.stringify(pathToFileURL(join(root, 'src/index.ts')).href))
     .replaceAll("process.env.REDIS_URL ?? 'redis://localhost:6379'", `'${servers.REDIS_URL}'`)
     .replaceAll("process.env.QDRANT_URL ?? 'http://127.0.0.1:6333'", `'${servers.QDRANT_URL}'`)
+    .replaceAll(database, `'${own}'`)
+    .replaceAll(names, `$1: '$2_${Date.now()}'`)
     .replaceAll('port: 8000,', `port: ${chroma.port},`)
     .replaceAll("'./", `'${folder}/${run}-`)
     .replaceAll('sqlite:./', `sqlite:${folder}/${run}-`)
 }
 
 describe.each([
+  ['docs/composition.md', 4],
   ['docs/qdrant.md', 1],
   ['docs/chromadb.md', 1],
   ['docs/redis.md', 1],
@@ -42,7 +53,7 @@ describe.each([
   test.each(examples.map((code, i) => [i + 1, code] as const))('example %i runs as it stands', async (i, code) => {
     const run = `${path.replace(/\W/g, '-')}-${i}`
     const file = join(folder, `${run}.ts`)
-    await writeFile(file, placed(code, run))
+    await writeFile(file, await placed(code, run))
     await expect(import(/* @vite-ignore */ file)).resolves.toBeDefined()
   })
 })
