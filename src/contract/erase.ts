@@ -23,7 +23,10 @@ export interface EraseOptions {
   readonly exports?: readonly string[] | undefined
   /** A cache of embeddings beside the one that the memory was opened with. */
   readonly embeddingCache?: VectorsByHash | undefined
-  /** Milliseconds for stores that follow the primary to be told, default 60,000. */
+  /**
+   * Milliseconds, default 60,000, that are waited for stores that follow the primary to be told, and for others who still
+   * read what was deleted.
+   */
   readonly deadline?: number | undefined
   /** Told after each batch. */
   readonly onProgress?: ((progress: EraseProgress) => void) | undefined
@@ -116,8 +119,8 @@ export interface EraseTarget {
   erase(subject: ErasureSubject, means: EraseMeans): Promise<PartCounts>
   /** What those that follow this store still have to be told of what is gone. */
   waiting?(subject: ErasureSubject): Promise<readonly WaitingPart[]>
-  /** Removes physically what deletion leaves behind. */
-  scrub(subject: ErasureSubject): Promise<readonly ScrubStep[]>
+  /** Removes physically what deletion leaves behind; waits so many milliseconds for others who still read it. */
+  scrub(subject: ErasureSubject, deadline: number): Promise<readonly ScrubStep[]>
   /** Where copies stay that only age out. */
   ages(): Promise<readonly string[]>
 }

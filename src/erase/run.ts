@@ -120,7 +120,7 @@ class Store {
   }
 
   async scrub(): Promise<void> {
-    this.#scrub = await this.target.scrub(this.erasure.subject)
+    this.#scrub = await this.target.scrub(this.erasure.subject, this.erasure.options.deadline)
   }
 
   get report(): EraseStoreReport {

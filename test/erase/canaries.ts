@@ -9,6 +9,8 @@ export const DIMENSIONS = 8
 export const canaryVector = (seed: number): Float32Array =>
   Float32Array.from({ length: DIMENSIONS }, (_, i) => Math.sin(seed * 100 + i) + 1.5)
 
+export const seedOf = (who: string, n: number): number => n + who.charCodeAt(0) * 10
+
 /** Words that the analyzer leaves as they are, each of one place. */
 export const word = (who: string, place: string): string => `qzx${who}${place}vjk`
 
@@ -40,7 +42,7 @@ export const canaries = (who: string): string[] => PLACES.map((place) => word(wh
 /** Writes canaries through every verb that keeps anything, updates and deletes included. */
 export async function plant(tenant: TenantMemory, who: string, { vectors = true } = {}): Promise<void> {
   const say = (place: (typeof PLACES)[number]): string => word(who, place)
-  const vector = (n: number) => (vectors ? { vector: canaryVector(n + who.charCodeAt(0) * 10) } : {})
+  const vector = (n: number) => (vectors ? { vector: canaryVector(seedOf(who, n)) } : {})
   await tenant.users.create({ id: who, name: say('username'), profile: { is: say('profile') } })
   await tenant.users.update(who, { preferences: { likes: say('preference') } })
   const conversation = await tenant.conversations.create({
@@ -115,7 +117,7 @@ export function foundIn(paths: readonly string[], who: string, vectors = true): 
   const needles = canaries(who).map((text) => [text, Buffer.from(text)] as const)
   if (vectors)
     for (let n = 1; n <= 4; n++) {
-      needles.push([`vector ${n}`, Buffer.from(encodeVector(canaryVector(n + who.charCodeAt(0) * 10)))])
+      needles.push([`vector ${n}`, Buffer.from(encodeVector(canaryVector(seedOf(who, n))))])
     }
   const found = new Set<string>()
   for (const file of paths.flatMap(filesIn)) {

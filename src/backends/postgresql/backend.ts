@@ -1,6 +1,7 @@
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { VectorSettings } from '../../contract/embedder.js'
+import type { EraseTarget, RetentionOptions, RetentionPolicy } from '../../contract/erase.js'
 import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
@@ -17,11 +18,13 @@ import type { Appends, SqlRunner } from '../sql/engine.js'
 import { SqlFollowed } from '../sql/followed.js'
 import { sqlJournal } from '../sql/journal.js'
 import { sweepStore } from '../sql/purge.js'
+import { retainStore } from '../sql/retention.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { VectorSettler } from '../sql/settle.js'
 import { SqlVectors } from '../sql/vectors.js'
 import { type Access, plainAccess, securedAccess } from './access.js'
 import { postgresqlEngine } from './engine.js'
+import { postgresqlEraseTarget } from './erase.js'
 import { translateError } from './errors.js'
 import {
   asking,
@@ -144,22 +147,32 @@ export class PostgresqlBackend implements Backend {
     return this.#open ? new SqlFollowed(this.#open.store, this.#open.access.upkeep) : undefined
   }
 
+  get erasing(): readonly EraseTarget[] {
+    const { store } = this.#opened
+    return [postgresqlEraseTarget({ settings: this.settings, store, runner: (id) => this.#runner(id) })]
+  }
+
   get #opened(): Open {
     if (!this.#open) throw new Error('the backend is not open')
     return this.#open
   }
 
   scope(tenantId: string): BackendScope {
-    const { store, access, wrote } = this.#opened
+    const { store } = this.#opened
     let scope = this.#scopes.get(tenantId)
     if (!scope) {
       // One tenant a request: the map must not grow with the tenants of a long life.
       if (this.#scopes.size >= 1000) this.#scopes.clear()
-      const runner = access.runner(tenantId)
-      scope = sqlScope(store, tenantId, wrote ? telling(runner, wrote) : runner, this.capabilities.textSearch)
+      scope = sqlScope(store, tenantId, this.#runner(tenantId), this.capabilities.textSearch)
       this.#scopes.set(tenantId, scope)
     }
     return scope
+  }
+
+  #runner(tenantId: string): SqlRunner {
+    const { access, wrote } = this.#opened
+    const runner = access.runner(tenantId)
+    return wrote ? telling(runner, wrote) : runner
   }
 
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
@@ -176,13 +189,23 @@ export class PostgresqlBackend implements Backend {
   }
 
   async sweep(options: PurgeOptions): Promise<PurgeReport> {
-    const { store, access, connections } = this.#opened
-    if (this.settings.rowLevelSecurity && !connections.maintenance)
-      throw new UnsupportedError(
-        'sweep',
-        'under rowLevelSecurity a sweep over all tenants needs maintenanceConnectionString',
-      )
+    const { store, access } = this.#opened
+    this.#checkSeesAll('sweep')
     return sweepStore(store, access.upkeep, options)
+  }
+
+  async retain(policy: RetentionPolicy, options: RetentionOptions) {
+    const { store, access } = this.#opened
+    if (options.tenantId === undefined) this.#checkSeesAll('retain')
+    return retainStore(store, (tenantId) => this.#runner(tenantId), access.upkeep, policy, options)
+  }
+
+  #checkSeesAll(verb: string): void {
+    if (this.settings.rowLevelSecurity && !this.#opened.connections.maintenance)
+      throw new UnsupportedError(
+        verb,
+        `under rowLevelSecurity a ${verb} over all tenants needs maintenanceConnectionString`,
+      )
   }
 
   async settle(options: SettleOptions): Promise<SettleReport> {

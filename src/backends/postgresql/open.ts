@@ -105,6 +105,29 @@ export async function secureDatabase(connectionString: string, to: string | unde
   }
 }
 
+/** Work on a connection of its own, of the role that may do most, which may take its time. */
+export async function aside<T>(
+  options: PostgresqlOptions,
+  work: (ask: (text: string) => Promise<readonly (readonly unknown[])[]>) => Promise<T>,
+): Promise<T> {
+  const { connectionString, maintenanceConnectionString } = options
+  const connect = await connector(
+    connectionOf(options, {
+      connectionString: maintenanceConnectionString ?? connectionString,
+      statementTimeout: 0,
+      idleInTransactionTimeout: 0,
+    }),
+  )
+  const sql = connect(1)
+  try {
+    return await work(async (text) => (await sql.unsafe(text).values()) as unknown as readonly (readonly unknown[])[])
+  } catch (error) {
+    throw translateError(error)
+  } finally {
+    await sql.end(END)
+  }
+}
+
 /** Rows of a query without values. */
 export const asking =
   (client: PostgresqlClient) =>

@@ -1,5 +1,6 @@
 import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
+import type { EraseTarget } from '../../contract/erase.js'
 import type { Means } from '../../contract/factory.js'
 import type { Journal } from '../../contract/journal.js'
 import type { RedisOptions } from '../../contract/options.js'
@@ -11,6 +12,7 @@ import { RedisClient } from './client.js'
 import { connector } from './connect.js'
 import { begin, type RedisContext, type RedisStore, storeRunner } from './context.js'
 import { findDurability } from './durability.js'
+import { RedisEraseTarget } from './erase.js'
 import { Listening, redisEvents } from './events.js'
 import { redisJournal } from './journal.js'
 import { TenantKeys } from './keys.js'
@@ -103,6 +105,10 @@ export class RedisBackend implements Backend {
   get journal(): Journal | undefined {
     const { store, client } = this.#opened
     return store.clustered ? undefined : redisJournal(client, store.prefix, store.clock)
+  }
+
+  get erasing(): readonly EraseTarget[] {
+    return [new RedisEraseTarget((tenantId) => this.#context(tenantId))]
   }
 
   get #opened(): Open {

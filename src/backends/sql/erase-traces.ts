@@ -1,25 +1,24 @@
 import type { ErasureSubject } from '../../contract/erase.js'
+import {
+  entryVerdict,
+  type Holders,
+  holdersIn,
+  idsIn,
+  keysIn,
+  keysOfIds,
+  namesErased,
+  type TraceKey,
+  traceName,
+} from '../../repository/erased-traces.js'
 import type { SqlContext } from './context.js'
 import type { SqlRunner, SqlSession } from './engine.js'
 import { eraseStatements } from './erase-statements.js'
 
 /** Rows whose traces are looked through at a time. */
 const PAGE = 500
-/** The longest id, in UTF-8 bytes. */
-const MAX_ID = 255
-
-export type Key = { readonly kind: string; readonly key: readonly string[] }
-
-/** Whose a record is, by kind and id; undefined where it is gone. */
-type Holders = (kind: string, id: string, second?: string) => string | undefined
-
 const HELD = ['conversation', 'session', 'memory'] as const
-const isKey = (value: unknown): value is Key =>
-  typeof (value as Key | null)?.kind === 'string' && Array.isArray((value as Key).key)
 
-const nameOf = (kind: string, id: string, second = ''): string => JSON.stringify([kind, id, second])
-
-async function holdersOf(context: SqlContext, session: SqlSession, keys: readonly Key[]): Promise<Holders> {
+async function holdersOf(context: SqlContext, session: SqlSession, keys: readonly TraceKey[]): Promise<Holders> {
   const { engine, tenantId } = context
   const s = eraseStatements(engine)
   const holders = new Map<string, string>()
@@ -34,26 +33,19 @@ async function holdersOf(context: SqlContext, session: SqlSession, keys: readonl
   for (const kind of HELD) {
     if (wanted[kind].length === 0) continue
     const values = { tenantId, ids: engine.conditions.texts(wanted[kind]) }
-    for (const { id, userId } of await session.all(s.holders[kind], values)) holders.set(nameOf(kind, id), userId)
+    for (const { id, userId } of await session.all(s.holders[kind], values)) holders.set(traceName(kind, id), userId)
   }
   const users = ids('user')
   if (users.length > 0)
     for (const { id } of await session.all(s.knownUsers, { tenantId, ids: engine.conditions.texts(users) }))
-      holders.set(nameOf('user', id), id)
+      holders.set(traceName('user', id), id)
   const documents = keys.filter(({ kind, key }) => kind === 'document' && key.length === 2)
   if (documents.length > 0) {
     const values = { tenantId, keys: engine.conditions.encodeRows(documents.map(({ key }) => [...key])) }
     for (const { namespace, id } of await session.all(s.knownDocuments, values))
-      holders.set(nameOf('document', namespace, id), '')
+      holders.set(traceName('document', namespace, id), '')
   }
-  return (kind, id, second) => holders.get(nameOf(kind === 'message' ? 'conversation' : kind, id, second))
-}
-
-/** Whether a key names a record of the user, or one that is gone and may have been. */
-const namesErased = (holders: Holders, userId: string, { kind, key }: Key): boolean => {
-  const [id = '', second = ''] = key.map(String)
-  const holder = holders(kind, id, kind === 'document' ? second : undefined)
-  return holder === undefined || holder === userId
+  return holdersIn(holders)
 }
 
 export interface TracesOf {
@@ -78,9 +70,14 @@ export async function eraseOperations(
   let [rows, results] = [0, 0]
   for (let after = ''; ; ) {
     const page = await look(async (session) => session.all(s.operations, { tenantId, after, limit: PAGE }))
-    const keysOf = (row: (typeof page)[number]): Key[] => (row.records as unknown[]).filter(isKey)
-    const holders = await look((session) => holdersOf(context, session, page.flatMap(keysOf)))
-    const theirs = page.filter((row) => keysOf(row).some((key) => namesErased(holders, userId, key)))
+    const holders = await look((session) =>
+      holdersOf(
+        context,
+        session,
+        page.flatMap(({ records }) => keysIn(records)),
+      ),
+    )
+    const theirs = page.filter(({ records }) => namesErased(holders, userId, keysIn(records)))
     const answered = page.filter(
       (row) => row.hasResult > 0 && row.createdAt.getTime() <= began && !theirs.includes(row),
     )
@@ -100,30 +97,7 @@ export async function eraseOperations(
   }
 }
 
-/** Every text in some JSON that can be an id. */
-function idsIn(text: string): string[] {
-  const found = new Set<string>()
-  const walk = (value: unknown): void => {
-    if (typeof value === 'string') {
-      if (value !== '' && Buffer.byteLength(value) <= MAX_ID) found.add(value)
-    } else if (Array.isArray(value)) value.forEach(walk)
-    else if (typeof value === 'object' && value !== null) for (const each of Object.values(value)) walk(each)
-  }
-  try {
-    walk(JSON.parse(text))
-  } catch {
-    // Nobody can read it: what it names is not known.
-  }
-  return [...found]
-}
-
-const entryKeys = (ids: readonly string[]): Key[] =>
-  ids.flatMap((id) => ['user', ...HELD].map((kind) => ({ kind, key: [id] })))
-
-/**
- * Entries of the journal, which has what was written while this store stood in for another one. An entry of a user that
- * another user's records need too, for it has not been handed back yet, stays: hand back first, then erase again.
- */
+/** Entries of the journal, which has what was written while this store stood in for another one. */
 export async function eraseJournal(
   context: SqlContext,
   { userId }: ErasureSubject,
@@ -140,13 +114,10 @@ export async function eraseJournal(
     else
       for (const { seq, state, what } of page) {
         const ids = idsIn(what)
-        const holders = await look((session) => holdersOf(context, session, entryKeys(ids)))
-        const named = new Set(entryKeys(ids).map(({ kind, key }) => holders(kind, key[0] as string)))
-        if (!named.has(userId) && !ids.includes(userId)) continue
-        found++
-        named.delete(undefined)
-        named.delete(userId)
-        if (named.size === 0 || !['waiting', 'done'].includes(state)) going.push(seq)
+        const holders = await look((session) => holdersOf(context, session, keysOfIds(ids)))
+        const verdict = entryVerdict(ids, holders, { userId, state })
+        if (verdict !== 'not theirs') found++
+        if (verdict === 'goes') going.push(seq)
       }
     if (remove && going.length > 0) await dropEntries(context, runner, going)
     removed += going.length

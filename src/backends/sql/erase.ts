@@ -25,7 +25,7 @@ export interface SqlEraseParts {
   readonly runner: (tenantId: string) => SqlRunner
   /** Around everything that is deleted. */
   readonly deleting?: (work: () => Promise<void>) => Promise<void>
-  readonly scrub: () => Promise<readonly ScrubStep[]>
+  readonly scrub: (deadline: number) => Promise<readonly ScrubStep[]>
   readonly ages: () => Promise<readonly string[]>
 }
 
@@ -118,8 +118,8 @@ export class SqlEraseTarget implements EraseTarget {
     return rows.filter(({ follower }) => follower !== FOLLOWER)
   }
 
-  scrub(): Promise<readonly ScrubStep[]> {
-    return this.parts.scrub()
+  scrub(_subject: ErasureSubject, deadline: number): Promise<readonly ScrubStep[]> {
+    return this.parts.scrub(deadline)
   }
 
   ages(): Promise<readonly string[]> {

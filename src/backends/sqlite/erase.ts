@@ -86,7 +86,6 @@ function overwriting(client: Database.Database): () => void {
 /** A file, whose deleted bytes are overwritten while it is erased from. */
 export function sqliteEraseTarget(erasing: SqliteErasing): SqlEraseTarget {
   const { databasePath, writer, gate, store, runner } = erasing
-  const { busyTimeout } = gate.options
   // Alone on the connection, in its turn and in no transaction.
   const alone = <T>(work: () => Promise<T>): Promise<T> => gate.submit('read', work)
   return new SqlEraseTarget({
@@ -97,16 +96,16 @@ export function sqliteEraseTarget(erasing: SqliteErasing): SqlEraseTarget {
       const before = await alone(async () => overwriting(writer))
       await work().finally(() => alone(async () => before()))
     },
-    scrub: async () =>
+    scrub: async (deadline) =>
       isPrivate(databasePath)
         ? []
         : alone(async () => {
             const before = overwriting(writer)
             try {
               return [
-                ...(await mergeIndexes(writer, busyTimeout)),
-                ...(await analyse(writer, busyTimeout)),
-                ...(await rewriteFile(writer, { name: 'database', busyTimeout })),
+                ...(await mergeIndexes(writer, deadline)),
+                ...(await analyse(writer, deadline)),
+                ...(await rewriteFile(writer, { name: 'database', busyTimeout: deadline })),
               ]
             } finally {
               before()
