@@ -23,10 +23,9 @@ const index = (table: string, kind: string, scope: string, told = 't.id'): Searc
   words: `${table}_words`,
   add: `insert into ${table}_search (rowid, search_text) select seq, ${INDEXED} from ${table} where seq between ? and ?`,
   follow: `insert into bruno_outbox (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
-    select f.name, t.tenant_id, '${kind}', ${scope}, ${told}, max(t.revision), 0, cast(unixepoch('subsec') * 1000 as integer), 0
+    select f.name, t.tenant_id, '${kind}', ${scope}, ${told}, t.revision, 0, cast(unixepoch('subsec') * 1000 as integer), 0
     from bruno_followers as f cross join ${table} as t
     where f.state <> 'retired' and exists (select 1 from json_each(f.kinds) where value = '${kind}') and t.seq between ? and ?
-    group by 1, 2, 4, 5
     on conflict (follower, tenant_id, kind, scope, record_id) do update set revision = excluded.revision, attempts = 0,
       next_attempt_at = 0, parked_at = null, error_code = null`,
 })
