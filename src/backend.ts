@@ -37,7 +37,8 @@ function embedderSettings(options: EmbeddingOptions): EmbedderSettings | null {
   return settings
 }
 
-async function embeddingCache({ embeddingCache: given }: EmbeddingOptions): Promise<EmbeddingCache | null> {
+/** The cache of embeddings that some options name; null where they name none. */
+export async function embeddingCache({ embeddingCache: given }: EmbeddingOptions): Promise<EmbeddingCache | null> {
   if (given === undefined || typeof given !== 'string') return given ?? null
   const path = sqlitePath(given)
   if (path) return new (await import('./backends/sqlite/embedding-cache.js')).SqliteEmbeddingCache(path)

@@ -3,12 +3,14 @@ import { BrunoMemoryError } from '../errors.js'
 import { concealing } from './conceal.js'
 import { register as context } from './context.js'
 import { register as doctor } from './doctor.js'
+import { register as erase } from './erase.js'
 import { register as exportArchive } from './export.js'
 import { register as importFiles } from './import.js'
 import { type CliIo, line } from './io.js'
 import { register as migrate } from './migrate.js'
 import { register as reembed } from './reembed.js'
 import { register as reindex } from './reindex.js'
+import { register as retention } from './retention.js'
 import { register as search } from './search.js'
 import { register as settle } from './settle.js'
 import { register as stats } from './stats.js'
@@ -26,6 +28,8 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   reembed,
   settle,
   verify,
+  erase,
+  retention,
   doctor,
 ]
 
