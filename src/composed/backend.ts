@@ -2,7 +2,14 @@ import type { Backend, BackendScope, UnitScope } from '../contract/backend.js'
 import type { Capabilities } from '../contract/capabilities.js'
 import type { VectorSettings } from '../contract/embedder.js'
 import type { EraseTarget, RetentionOptions, RetentionPolicy, RetentionReport } from '../contract/erase.js'
-import type { Followed, FollowerPlan, FollowerRecord, OutboxDepth, SemanticTarget } from '../contract/follow.js'
+import type {
+  Followed,
+  FollowerPlan,
+  FollowerRecord,
+  FollowerSettling,
+  OutboxDepth,
+  SemanticTarget,
+} from '../contract/follow.js'
 import type { EmbeddingOptions } from '../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../contract/statistics.js'
 import type { Logger } from '../contract/telemetry.js'
@@ -81,7 +88,7 @@ export class ComposedBackend implements Backend {
   }
 
   async #join(followed: Followed): Promise<void> {
-    const { semantic, cache, settle } = this.#parts
+    const { semantic, cache } = this.#parts
     const following: Omit<Following, 'settler'>[] = []
     if (semantic) {
       const follower = await followed.follow(planOf(SEMANTIC, semantic.parts.place))
@@ -97,10 +104,14 @@ export class ComposedBackend implements Backend {
       cache.reads.begin(follower.epoch)
       following.push({ follower, settling: cacheSettling(followed, follower, cache.reads) })
     }
-    this.#following = following.map((each) => ({ ...each, settler: new Settler(each.settling, this.#parts.logger) }))
-    if (settle !== 'off') for (const { settler } of this.#following) settler.poke()
+    this.#following = following.map((each) => ({ ...each, settler: this.#settlerOf(each.settling) }))
+    this.wrote()
     if (semantic) semantic.onMove = (follower) => this.#move(followed, semantic, follower)
     if (cache?.reads) regaining(cache.member, cache.reads, () => this.#of(CACHE)?.settler)
+  }
+
+  #settlerOf(settling: FollowerSettling): Settler {
+    return new Settler(settling, this.#parts.logger, this.#parts.settle !== 'off')
   }
 
   #of(kind: string): Following | undefined {
@@ -110,11 +121,11 @@ export class ComposedBackend implements Backend {
   /** The collections were built anew: what is written now is told to these. */
   #move(followed: Followed, semantic: SemanticMember, follower: FollowerRecord): void {
     const settling = followed.semantic(follower, this.#telling(semantic))
-    const settler = new Settler(settling, this.#parts.logger)
+    const settler = this.#settlerOf(settling)
     const before = this.#of(follower.kind)
     void before?.settler.stop()
     this.#following = this.#following.map((each) => (each === before ? { follower, settling, settler } : each))
-    if (this.#parts.settle !== 'off') settler.poke()
+    settler.poke()
   }
 
   /** What a search finds changes with what the semantic store has. */
@@ -133,7 +144,7 @@ export class ComposedBackend implements Backend {
 
   /** The primary was written to. */
   wrote(): void {
-    if (this.#parts.settle !== 'off') for (const { settler } of this.#following) settler.poke()
+    for (const { settler } of this.#following) settler.poke()
   }
 
   /** Tells the cache at once, and waits for the others where that is wanted. */

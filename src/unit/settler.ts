@@ -11,7 +11,8 @@ export interface Settling {
 
 /** Milliseconds between two looks for what other processes wrote. */
 const POLL = 2000
-const LONGEST_DELAY = 60_000
+/** A store that is back is told within that time. */
+const LONGEST_DELAY = 5000
 
 /** Brings followers up in the background, one batch after the other; a failure is waited out, longer each time. */
 export class Settler {
@@ -25,17 +26,19 @@ export class Settler {
   constructor(
     readonly settling: Settling,
     readonly logger?: Logger | undefined,
+    /** False: it works only when it is asked to. */
+    readonly background = true,
   ) {}
 
   /** There may be work: it is looked for as soon as this turn of the event loop is over. */
   poke(): void {
-    if (this.#stopped || this.#failures > 0) return
+    if (this.#stopped || !this.background || this.#failures > 0) return
     if (this.#running !== null) this.#again = true
     else this.#schedule(0)
   }
 
   #schedule(delay: number): void {
-    if (this.#stopped) return
+    if (this.#stopped || !this.background) return
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#start(), delay)
     // A process that is done is not kept alive: the next one finishes what is left.
