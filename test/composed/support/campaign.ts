@@ -18,7 +18,7 @@ export interface CampaignReport extends Differences {
   readonly kills: Record<string, number>
   acknowledged: number
   unsure: number
-  /** Milliseconds from the start of the last settler to an empty outbox, the longest. */
+  /** Milliseconds from when the last settler has come up to an empty outbox, the longest. */
   slowest: number
   /** The same of keys that units have changed in the cache. */
   slowestKey: number
@@ -165,9 +165,9 @@ export class Campaign {
   }
 
   async #agree(): Promise<void> {
-    const started = performance.now()
     const settler = this.#start('settler', null)
     await settler.ready()
+    const started = performance.now()
     const { report } = this
     report.slowest = Math.max(report.slowest, await this.#told('records', started, WITHIN))
     report.slowestKey = Math.max(report.slowestKey, await this.#told('keys', started, WITHIN_KEYS))

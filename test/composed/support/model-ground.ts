@@ -38,7 +38,7 @@ export class ModelGround {
     const databasePath = join(folder, 'memory.db')
     const collection = `model_${v7()}`
     const clock = manualClock()
-    const store = new QdrantStore({ url, collectionName: collection })
+    const store = new QdrantStore({ url, collectionName: collection, callTimeout: 60_000 })
     const options = { databasePath, durability: 'process', embeddingDimensions: DIMENSIONS, clock: clock.now } as const
     const { capabilities, load } = prepare('sqlite', options)
     // Records are not searched here: that something follows is all that the primary has to know.

@@ -47,7 +47,7 @@ export const modelStep: fc.Arbitrary<ModelStep> = fc.oneof(
     arbitrary: fc.record({
       step: fc.constant('write' as const),
       tenant: fc.constantFrom(...TENANTS),
-      edits: fc.array(edit, { minLength: 1, maxLength: 32 }),
+      edits: fc.array(edit, { minLength: 1, maxLength: 32, size: 'max' }),
       thrown: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     }),
   },
