@@ -14,7 +14,8 @@ const DEFAULT_NAME = 'bruno_memory'
 const SPACES: Readonly<Record<DistanceMetric, string>> = { cosine: 'ip', dot: 'ip', euclidean: 'l2' }
 /** Of the 512 characters that a name may have, those that kind and tenant take. */
 const MOST_NAME = 440
-const PAGE = 100
+/** Collections that are read at a time. */
+const PAGE = 1000
 
 /** What is read of a collection. */
 export interface Info {
@@ -33,6 +34,8 @@ function checkName(name: string): string {
     )
   return name
 }
+
+const isMarked = ({ metadata }: Info): boolean => metadata?.bruno_memory !== undefined
 
 const hashed = (tenantId: string): string => createHash('sha256').update(tenantId).digest('hex').slice(0, 32)
 
@@ -132,6 +135,9 @@ export class Collections {
   async #ensured(name: string, tenantId: string, kind: SearchKind): Promise<string> {
     const found = await this.find(tenantId, kind)
     if (found !== null) return found
+    // Made for a memory that has been removed, it would be nobody's.
+    if (!(await this.#look(this.#base)))
+      throw new StorageError(`the collection ${this.#base} is gone: somebody has deleted it`)
     await this.#make(name, this.#space as EmbeddingSpace, { tenant: tenantId, kind })
     const made = await this.find(tenantId, kind)
     if (made === null) throw foreign(name, 'is gone as soon as it is made')
@@ -142,20 +148,23 @@ export class Collections {
   async dropOf(tenantId: string): Promise<void> {
     for (const kind of SEARCH_KINDS) {
       this.forget(tenantId, kind)
-      await this.#remove(this.#nameOf(tenantId, kind))
+      const info = await this.#look(this.#nameOf(tenantId, kind))
+      if (info && isMarked(info)) await this.#remove(info)
     }
   }
 
-  #remove(name: string): Promise<unknown> {
+  #remove({ name }: Info): Promise<unknown> {
     return this.#client.collections({ method: 'DELETE', accept: [404], writes: true }, `/${name}`)
   }
 
-  /** Removes every collection of the memory. */
+  /** Removes every collection of the memory; the first one first, without which no tenant's is made. */
   async drop(): Promise<void> {
-    const all: string[] = []
-    for await (const tenantId of this.tenants()) all.push(tenantId)
-    for (const tenantId of all) await this.dropOf(tenantId)
-    await this.#remove(this.#base)
+    const base = await this.#look(this.#base)
+    if (base && isMarked(base)) await this.#remove(base)
+    const all: Info[] = []
+    for await (const info of this.#ofTenants(SEARCH_KINDS)) all.push(info)
+    for (const info of all) await this.#remove(info)
+    this.#known.clear()
   }
 
   /** Somebody has deleted it: it is looked for again. */
@@ -166,17 +175,45 @@ export class Collections {
   /** Tenants that have a collection of one of these kinds. */
   async *tenants(kinds: readonly SearchKind[] = SEARCH_KINDS): AsyncGenerator<string> {
     const told = new Set<string>()
-    for (let offset = 0; ; offset += PAGE) {
-      const page = await this.#client.collections<Info[]>({ method: 'GET' }, `?limit=${PAGE}&offset=${offset}`)
-      for (const { name, metadata } of page ?? []) {
-        const { tenant } = metadata ?? {}
-        const ours = kinds.some((kind) => name.startsWith(`${this.#base}.${kind}.`))
-        if (ours && typeof tenant === 'string' && !told.has(tenant)) {
-          told.add(tenant)
-          yield tenant
-        }
+    for await (const { tenant } of this.#ofTenants(kinds)) {
+      if (told.has(tenant)) continue
+      told.add(tenant)
+      yield tenant
+    }
+  }
+
+  async *#ofTenants(kinds: readonly SearchKind[]): AsyncGenerator<Info & { readonly tenant: string }> {
+    for await (const info of this.#all()) {
+      const { tenant } = info.metadata ?? {}
+      const isOurs = (kind: SearchKind): boolean => info.name === this.#nameOf(tenant as string, kind)
+      if (typeof tenant === 'string' && isMarked(info) && kinds.some(isOurs)) yield { ...info, tenant }
+    }
+  }
+
+  /**
+   * Every collection of the database, once. The server has them in the order of their random ids, so that those that come
+   * and go shift the pages: each begins with the last of the one before, and where it does not, reading begins anew.
+   */
+  async *#all(): AsyncGenerator<Info> {
+    const told = new Set<string>()
+    let offset = 0
+    let last: string | undefined
+    for (;;) {
+      const query = `?limit=${PAGE}&offset=${offset}`
+      const page = (await this.#client.collections<Info[]>({ method: 'GET' }, query)) ?? []
+      if (last !== undefined && page[0]?.id !== last) {
+        offset = 0
+        last = undefined
+        continue
       }
-      if (!page || page.length < PAGE) return
+      const more = page.filter(({ id }) => !told.has(id))
+      for (const info of more) {
+        told.add(info.id)
+        yield info
+      }
+      if (page.length < PAGE) return
+      last = page.at(-1)?.id
+      offset += PAGE - 1
     }
   }
 }

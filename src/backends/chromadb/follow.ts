@@ -1,38 +1,38 @@
 import { SEARCH_KINDS, type SearchKind } from '../../model/records.js'
-import type { Entry, FollowWrite } from '../vector/store.js'
+import { isLive, keyOf, latestOf, revisionOf } from '../vector/follow.js'
+import type { Entry, FollowWrite, Point } from '../vector/store.js'
 import { toPoint } from './metadata.js'
-import { chunks, get, onCollection, type Tenant } from './tenant.js'
-import { inTurn, metadataOf, send, toRow } from './write.js'
-
-/** Records of one request. */
-const PAGE = 500
-
-const keyOf = (write: FollowWrite): string => ('point' in write ? write.point.key : write.gone.key)
+import { chunks, get, type Tenant } from './tenant.js'
+import { inTurn, metadataOf, mostOf, removeKeys, send, toRow } from './write.js'
 
 /**
  * Tells of records as they are now, for the one process that may: what is there is looked at before, because the engine
  * compares nothing itself.
  */
-export const followPoints = (tenant: Tenant, kind: SearchKind, writes: readonly FollowWrite[]): Promise<void> =>
-  inTurn(tenant, kind, writes.map(keyOf), async () => {
-    const there = await metadataOf(tenant, kind, writes.map(keyOf))
-    const due = writes.filter((write) => {
-      const revision = Number(there.get(keyOf(write))?.revision ?? 0)
-      return revision <= ('point' in write ? write.point.revision : write.gone.revision)
-    })
-    const rows = due.flatMap((write) =>
-      'point' in write ? [toRow(tenant, { ...write, guard: null }, there.get(write.point.key) ?? null)] : [],
-    )
-    await send(tenant, kind, '/upsert', rows)
-    const gone = due.flatMap((write) => ('gone' in write && there.has(write.gone.key) ? [write.gone.key] : []))
-    for (const ids of chunks(gone, PAGE)) await onCollection(tenant, kind, '/delete', { body: { ids }, writes: true })
+export async function followPoints(tenant: Tenant, kind: SearchKind, writes: readonly FollowWrite[]): Promise<void> {
+  const latest = latestOf(writes)
+  const keys = latest.map(keyOf)
+  await inTurn(tenant, kind, keys, async () => {
+    const there = await metadataOf(tenant, kind, keys)
+    const due = latest.filter((write) => Number(there.get(keyOf(write))?.revision ?? 0) <= revisionOf(write))
+    function* rows() {
+      for (const write of due) if (isLive(write)) yield toRow(tenant, write, there.get(keyOf(write)) ?? null)
+    }
+    await send(tenant, kind, '/upsert', rows())
+    const gone = due.filter((write) => !isLive(write)).map(keyOf)
+    const stored = gone.filter((key) => there.has(key))
+    await removeKeys(tenant, kind, stored)
   })
+}
 
-/** Everything of a tenant. The keys of a kind are read first, 36 bytes each: pages by number would shift under writes. */
+/**
+ * Everything of a tenant. The keys of a kind are read first, all together, 36 bytes each: pages by number would shift
+ * under writes, and the engine has no other.
+ */
 export async function* entriesOf(tenant: Tenant): AsyncGenerator<Entry[]> {
   for (const kind of SEARCH_KINDS) {
     const { ids: keys } = await get(tenant, kind, { include: [] })
-    for (const ids of chunks(keys, PAGE)) {
+    for (const ids of chunks(keys, mostOf(tenant))) {
       const found = await get(tenant, kind, { ids, include: ['metadatas'] })
       const entries = found.ids.map((key, i) => toEntry(tenant.tenantId, kind, toPoint(key, found.metadatas?.[i], '')))
       if (entries.length > 0) yield entries
@@ -40,11 +40,7 @@ export async function* entriesOf(tenant: Tenant): AsyncGenerator<Entry[]> {
   }
 }
 
-function toEntry(
-  tenantId: string,
-  kind: SearchKind,
-  { key, revision, rest, fields }: ReturnType<typeof toPoint>,
-): Entry {
+function toEntry(tenantId: string, kind: SearchKind, { key, revision, rest, fields }: Point): Entry {
   const scope = (kind === 'message' ? fields.conversation : fields.namespace) ?? ''
   return { tenantId, kind, key, revision, id: fields.id, scope, rest }
 }

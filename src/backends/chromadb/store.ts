@@ -63,7 +63,10 @@ export class ChromaStore implements VectorStore {
 
   async *entries({ tenantId }: { readonly tenantId?: string | undefined } = {}): AsyncGenerator<readonly Entry[]> {
     if (tenantId !== undefined) return yield* entriesOf(this.#tenant(tenantId))
-    for await (const tenant of this.#collections.tenants()) yield* entriesOf(this.#tenant(tenant))
+    // All of them first: the longer their pages are read, the more they shift.
+    const all: string[] = []
+    for await (const tenant of this.#collections.tenants()) all.push(tenant)
+    for (const tenant of all) yield* entriesOf(this.#tenant(tenant))
   }
 
   /** Nothing is remembered of what was deleted: one process writes at a time. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { encodeVector, normalize } from '../../embeddings/vector.js'
 import type { SearchKind } from '../../model/records.js'
 import type { Condition, Guard, PointWrite } from '../vector/store.js'
-import { whereOf } from './filters.js'
+import { type Where, whereOf } from './filters.js'
 import { type Metadata, toMetadata } from './metadata.js'
 import { chunks, get, onCollection, type Tenant } from './tenant.js'
 
@@ -10,6 +10,9 @@ import { chunks, get, onCollection, type Tenant } from './tenant.js'
 const MOST_POINTS = 500
 /** Of one request: servers refuse more than 40 MB. A point that is larger goes by itself. */
 const MOST_BYTES = 8 * 1024 * 1024
+
+/** Records of one request. */
+export const mostOf = ({ client }: Tenant): number => Math.min(client.abilities.batch, MOST_POINTS)
 
 /** A point as JSON. */
 interface Row {
@@ -38,13 +41,13 @@ function placeholder({ dimensions }: Tenant, key: string): Float32Array {
   )
 }
 
-function embeddingOf(tenant: Tenant, { point, vector: given }: PointWrite): string {
+function embeddingOf(tenant: Tenant, { point, vector: given }: Pick<PointWrite, 'point' | 'vector'>): string {
   if (given === 'keep') return ''
   const vector = given ?? placeholder(tenant, point.key)
   return JSON.stringify(tenant.client.abilities.base64 ? encodeVector(vector).toString('base64') : Array.from(vector))
 }
 
-export const toRow = (tenant: Tenant, write: PointWrite, before: Metadata | null): Row => ({
+export const toRow = (tenant: Tenant, write: Pick<PointWrite, 'point' | 'vector'>, before: Metadata | null): Row => ({
   id: JSON.stringify(write.point.key),
   metadata: JSON.stringify(toMetadata(write.point, before)),
   document: JSON.stringify(write.point.content),
@@ -79,7 +82,7 @@ function bodyOf(path: '/upsert' | '/update', rows: readonly Row[]): string {
 
 export async function send(tenant: Tenant, kind: SearchKind, path: '/upsert' | '/update', rows: Iterable<Row>) {
   const { client, collections, tenantId } = tenant
-  for (const some of requests(rows, Math.min(client.abilities.batch, MOST_POINTS))) {
+  for (const some of requests(rows, mostOf(tenant))) {
     const body = bodyOf(path, some)
     for (let attempt = 1; ; attempt++) {
       const id = await collections.ensure(tenantId, kind)
@@ -154,6 +157,11 @@ export const writePoints = (
     () => write(tenant, kind, writes),
   )
 
+export async function removeKeys(tenant: Tenant, kind: SearchKind, keys: readonly string[], where?: Where) {
+  for (const ids of chunks(keys, mostOf(tenant)))
+    await onCollection(tenant, kind, '/delete', { body: { ids, where }, writes: true })
+}
+
 /** In turn too: between a writer's look and its write, what was removed would come back. */
 export const removePoints = (
   tenant: Tenant,
@@ -162,6 +170,5 @@ export const removePoints = (
   where: readonly Condition[],
 ): Promise<void> =>
   inTurn(tenant, kind, keys, async () => {
-    for (const ids of chunks(keys, Math.min(tenant.client.abilities.batch, MOST_POINTS)))
-      await onCollection(tenant, kind, '/delete', { body: { ids, where: whereOf(where) }, writes: true })
+    await removeKeys(tenant, kind, keys, whereOf(where))
   })

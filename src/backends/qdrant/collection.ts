@@ -68,9 +68,17 @@ const foreign = (name: string, why: string): ConfigurationError =>
     `the collection ${JSON.stringify(name)} ${why}: name another one with the option collectionName`,
   )
 
+type Mark = Readonly<Record<string, unknown>>
+
+const markIn = (info: Info | null): Mark | null => (info?.config?.metadata?.bruno_memory ?? null) as Mark | null
+
+/** What this library has marked a collection with; null where there is none, or it is somebody else's. */
+export const markOf = async (client: QdrantClient, name: string): Promise<Mark | null> =>
+  markIn(await readInfo(client, name))
+
 /** What the collection is marked with, and the space of its vectors. */
 function check(name: string, info: Info, wanted: WantedSpace, mark: object): EmbeddingSpace {
-  const ours = info.config?.metadata?.bruno_memory as Readonly<Record<string, unknown>> | undefined
+  const ours = markIn(info)
   if (!ours) throw foreign(name, 'was not made by this library')
   if (ours.layout !== LAYOUT) throw foreign(name, 'was made by another version of this library')
   for (const [key, value] of Object.entries(mark)) if (ours[key] !== value) throw foreign(name, `is of another ${key}`)

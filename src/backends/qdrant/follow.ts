@@ -1,20 +1,19 @@
+import { StorageError } from '../../errors.js'
 import type { SearchKind } from '../../model/records.js'
+import { isLive, keyOf, latestOf, revisionOf } from '../vector/follow.js'
 import type { Entry, FollowWrite } from '../vector/store.js'
 import { pathOf } from './collection.js'
 import type { Clause } from './filters.js'
 import { instant, toPoint } from './payload.js'
 import { ask, type Place } from './place.js'
 import { chunks, type Scrolled } from './read.js'
-import { send, sendAll, shardText, upsert, upsertText } from './write.js'
+import { type Sending, send, sendAll, shardText, upsertText } from './write.js'
 
 /** The kind of what remembers that a record was deleted, which no search asks for. */
 const GONE = 'gone'
 const PAGE = 1000
-
-type Live = Extract<FollowWrite, { point: unknown }>
-type Gone = Extract<FollowWrite, { gone: unknown }>
-
-const isLive = (write: FollowWrite): write is Live => 'point' in write
+/** How often a collection is made again that somebody deletes meanwhile. */
+const ATTEMPTS = 3
 
 interface Remembered {
   readonly revision: number
@@ -43,60 +42,80 @@ async function rememberedOf(place: Place, keys: readonly string[]): Promise<Read
 }
 
 /** Whether a write has still to be made over what is there. */
-function isBehind(kind: SearchKind, { point }: Live, there: Remembered | undefined): boolean {
-  if (!there || there.revision < point.revision) return true
-  if (there.revision > point.revision) return false
-  return there.kind !== kind || there.rest !== point.rest || there.hash !== (point.hash ?? undefined)
+function isBehind(kind: SearchKind, write: FollowWrite, there: Remembered | undefined): boolean {
+  const revision = revisionOf(write)
+  if (!there || there.revision < revision) return true
+  if (there.revision > revision) return false
+  if (!isLive(write)) return there.kind !== GONE
+  const { rest, hash } = write.point
+  return there.kind !== kind || there.rest !== rest || there.hash !== (hash ?? undefined)
 }
 
-const atMost = (revision: number): string =>
-  JSON.stringify({ must: [{ key: 'revision', range: { lte: revision } }] } satisfies Clause)
+const guardText = (revision: number): string =>
+  `"update_filter":${JSON.stringify({ must: [{ key: 'revision', range: { lte: revision } }] } satisfies Clause)}`
 
-const operation = (place: Place, point: string, revision: number): string =>
-  `{"upsert":{"points":[${point}],"update_filter":${atMost(revision)}${shardText(place)}}}`
-
-function goneText({ tenantId }: Place, kind: SearchKind, { gone }: Gone): string {
-  const { key, revision, at } = gone
-  const payload = { tenant: tenantId, kind: GONE, of: kind, revision, gone_at: instant(at) }
+function pointText(place: Place, kind: SearchKind, write: FollowWrite): string {
+  if (isLive(write)) return upsertText(place, kind, write)
+  const { key, revision, at } = write.gone
+  const payload = { tenant: place.tenantId, kind: GONE, of: kind, revision, gone_at: instant(at) }
   return `{"id":"${key}","vector":{},"payload":${JSON.stringify(payload)}}`
 }
 
-/** Each under a condition of its own, which the server decides. */
-const guarded = <T>(place: Place, items: readonly T[], textOf: (item: T) => string): Promise<void> =>
-  sendAll(items, textOf, async (operations) => {
-    await send(place, {
-      method: 'POST',
-      path: '/batch',
-      body: `{"operations":[${operations.join(',')}]}`,
-      guarded: true,
-    })
-  })
+/**
+ * Tells of many records in one request, under one condition, which is what costs least: nothing is there, or what all of
+ * them may write over. What is left alone by it is told by itself afterwards.
+ */
+const together = (place: Place, kind: SearchKind, writes: readonly FollowWrite[], told: Told): Promise<void> =>
+  sendAll(
+    [...writes].sort((a, b) => revisionOf(a) - revisionOf(b)),
+    (write) => pointText(place, kind, write),
+    async (points, [lowest]) => {
+      const guard = guardText(revisionOf(lowest as FollowWrite))
+      await told({ method: 'PUT', path: '', body: `{"points":[${points.join(',')}],${guard}${shardText(place)}}` })
+    },
+  )
+
+/** Each record under a condition of its own, which costs seven times as much. */
+const apart = (place: Place, kind: SearchKind, writes: readonly FollowWrite[], told: Told): Promise<void> =>
+  sendAll(
+    writes,
+    (write) => {
+      const guard = guardText(revisionOf(write))
+      return `{"upsert":{"points":[${pointText(place, kind, write)}],${guard}${shardText(place)}}}`
+    },
+    async (operations) => {
+      await told({ method: 'POST', path: '/batch', body: `{"operations":[${operations.join(',')}]}` })
+    },
+  )
+
+type Told = (sending: Pick<Sending, 'method' | 'path' | 'body'>) => Promise<void>
+
+/** False where the tenant's collection is gone. */
+async function tell(place: Place, kind: SearchKind, writes: readonly FollowWrite[]): Promise<boolean> {
+  let there = true
+  const told: Told = async (sending) => {
+    if (!(await send(place, { ...sending, guarded: true, accept: place.accept }))) there = false
+  }
+  await together(place, kind, writes, told)
+  const remembered = await rememberedOf(place, writes.map(keyOf))
+  const behind = writes.filter((write) => isBehind(kind, write, remembered.get(keyOf(write))))
+  if (there) await apart(place, kind, behind, told)
+  return there
+}
 
 /**
- * Tells of records as they are now. Most are new: they are put where nothing is, all at once, which costs a seventh of
- * conditions of their own; what is there of the others then says which of them are behind.
+ * Tells of records as they are now. The server decides each write by the revision of what is there, so that it does not
+ * matter when it comes; what was deleted leaves its revision behind.
  */
 export async function followPoints(place: Place, kind: SearchKind, writes: readonly FollowWrite[]): Promise<void> {
-  await place.prepare()
-  const live = writes.filter(isLive)
-  const gone = writes.filter((write): write is Gone => !isLive(write))
-  if (live.length > 0) {
-    await upsert(
-      place,
-      kind,
-      live.map((write) => ({ ...write, guard: 'absent' })),
-      true,
-    )
-    const there = await rememberedOf(
-      place,
-      live.map(({ point }) => point.key),
-    )
-    const behind = live.filter((write) => isBehind(kind, write, there.get(write.point.key)))
-    await guarded(place, behind, (write) =>
-      operation(place, upsertText(place, kind, { ...write, guard: null }), write.point.revision),
-    )
+  const latest = latestOf(writes)
+  if (latest.length === 0) return
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    await place.prepare()
+    if (await tell(place, kind, latest)) return
+    place.lost()
   }
-  await guarded(place, gone, (write) => operation(place, goneText(place, kind, write), write.gone.revision))
+  throw new StorageError("a tenant's collection is deleted as soon as it is made", { retryable: true })
 }
 
 const isGone: Clause = { key: 'kind', match: { value: GONE } }

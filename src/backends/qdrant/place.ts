@@ -9,12 +9,14 @@ export interface Place {
   readonly tenantId: string
   readonly collection: string
   /** Fields of every request's body that choose the shard. */
-  readonly shard: { readonly shard_key?: string }
+  readonly shard: { readonly shard_key?: string | readonly string[] }
   /** Query parameters of writes, and of those whose effect is looked at next: they wait for it, whatever the option says. */
   readonly writes: string
   readonly seenWrites: string
   /** Makes the tenant's own collection, where each has one. */
   readonly prepare: () => Promise<void>
+  /** Its collection is not there any more: the next `prepare` looks, and makes it again. */
+  readonly lost: () => void
   /** A tenant without a collection has no points. */
   readonly accept: readonly number[]
 }

@@ -67,7 +67,8 @@ export class QdrantStore implements VectorStore {
   }
 
   async eraseTenant(tenantId: string): Promise<void> {
-    if (!(await this.#tenants.dropOf(tenantId))) await removeTenant(this.#tenants.place(tenantId))
+    if (await this.#tenants.dropOf(tenantId)) return
+    for await (const place of this.#tenants.everywhere()) await removeTenant({ ...place, tenantId })
   }
 
   drop(): Promise<void> {

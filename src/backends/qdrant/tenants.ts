@@ -2,7 +2,7 @@ import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { QdrantOptions } from '../../contract/options.js'
 import { ConfigurationError, StorageError } from '../../errors.js'
 import type { QdrantClient } from './client.js'
-import { ensureCollection, hashed, pathOf } from './collection.js'
+import { ensureCollection, hashed, markOf, pathOf } from './collection.js'
 import { NearestQueue } from './nearest.js'
 import type { Place } from './place.js'
 
@@ -57,12 +57,17 @@ export class Tenants {
       throw new ConfigurationError("option tenantsBy: 'shard' needs a Qdrant in cluster mode, and this one is not")
   }
 
+  /** Those of other processes too, whose options may name other tenants. */
+  async #shards(): Promise<string[]> {
+    const path = `${pathOf(this.#options.collectionName)}/cluster`
+    const shards = await this.#client.call<Shards>({ method: 'GET', path, accept: [404] })
+    const all = [...(shards?.local_shards ?? []), ...(shards?.remote_shards ?? [])]
+    return [...new Set(all.flatMap(({ shard_key: key }) => (typeof key === 'string' ? [key] : [])))]
+  }
+
   async #missingShards(): Promise<string[]> {
-    const { collectionName, shardTenants = [] } = this.#options
-    const path = `${pathOf(collectionName)}/cluster`
-    const shards = await this.#client.call<Shards>({ method: 'GET', path })
-    const there = [...(shards?.local_shards ?? []), ...(shards?.remote_shards ?? [])].map(({ shard_key }) => shard_key)
-    return [SHARED, ...shardTenants.map(hashed)].filter((key) => !there.includes(key))
+    const there = await this.#shards()
+    return [SHARED, ...(this.#options.shardTenants ?? []).map(hashed)].filter((key) => !there.includes(key))
   }
 
   /** Makes the shards that are missing; those of another process that opens at the same moment are no error. */
@@ -98,6 +103,9 @@ export class Tenants {
       prepare: async () => {
         if (own !== null) await this.#collectionOf(own, tenantId)
       },
+      lost: () => {
+        if (own !== null) this.#known.delete(own)
+      },
     }
   }
 
@@ -105,17 +113,7 @@ export class Tenants {
   #collectionOf(name: string, tenantId: string): Promise<unknown> {
     let made = this.#known.get(name)
     if (!made) {
-      const { dimensions } = this.#space as EmbeddingSpace
-      made = ensureCollection(
-        this.#client,
-        this.#options,
-        name,
-        this.#space as EmbeddingSpace,
-        async () => dimensions,
-        {
-          tenant: tenantId,
-        },
-      )
+      made = this.#make(name, tenantId)
       if (this.#known.size >= MAX_KNOWN) this.#known.clear()
       this.#known.set(name, made)
       made.catch(() => this.#known.delete(name))
@@ -123,10 +121,23 @@ export class Tenants {
     return made
   }
 
+  async #make(name: string, tenantId: string): Promise<void> {
+    const { collectionName } = this.#options
+    // Made for a memory that has been removed, it would be nobody's.
+    if (!(await markOf(this.#client, collectionName)))
+      throw new StorageError(`the collection ${JSON.stringify(collectionName)} is gone: somebody has deleted it`)
+    const space = this.#space as EmbeddingSpace
+    const dimensions = async () => space.dimensions
+    await ensureCollection(this.#client, this.#options, name, space, dimensions, { tenant: tenantId })
+  }
+
   /** Every collection of the memory, each as a place of all that is in it. */
   async *everywhere(): AsyncGenerator<Place> {
     const { collectionName, tenantsBy } = this.#options
-    const place = { ...this.place(''), collection: collectionName, shard: {}, accept: [404] }
+    // Writes must name their shards; without a collection there are none.
+    const shard = tenantsBy === 'shard' ? { shard_key: await this.#shards() } : {}
+    if (shard.shard_key?.length === 0) return
+    const place = { ...this.place(''), collection: collectionName, shard, accept: [404] }
     yield place
     if (tenantsBy !== 'collection') return
     const list = await this.#client.call<{ collections?: readonly { name: string }[] }>({
@@ -150,16 +161,26 @@ export class Tenants {
   /** Removes a tenant's own collection; false where it has none, but shares one. */
   async dropOf(tenantId: string): Promise<boolean> {
     if (this.#options.tenantsBy !== 'collection') return false
-    const { collection } = this.place(tenantId)
-    this.#known.delete(collection)
-    await this.#client.call({ method: 'DELETE', path: pathOf(collection), accept: [404], writes: true })
+    const { collection, lost } = this.place(tenantId)
+    lost()
+    if (await this.#owns(collection)) await this.#remove(collection)
     return true
   }
 
-  /** Removes every collection of the memory. */
+  /** Removes every collection of the memory; the first one first, without which no tenant's is made. */
   async drop(): Promise<void> {
     this.#known.clear()
     for await (const { collection } of this.everywhere())
-      await this.#client.call({ method: 'DELETE', path: pathOf(collection), accept: [404], writes: true })
+      if (await this.#owns(collection)) await this.#remove(collection)
+  }
+
+  async #owns(collection: string): Promise<boolean> {
+    const mark = await markOf(this.#client, collection)
+    if (!mark || collection === this.#options.collectionName) return mark !== null
+    return typeof mark.tenant === 'string' && this.place(mark.tenant).collection === collection
+  }
+
+  #remove(collection: string): Promise<unknown> {
+    return this.#client.call({ method: 'DELETE', path: pathOf(collection), accept: [404], writes: true })
   }
 }

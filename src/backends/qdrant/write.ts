@@ -15,7 +15,7 @@ const MOST_UNDER_WAY = 4
 /** Nothing meets it: an upsert on this condition leaves alone what is there. */
 const NEVER = { must: [{ has_id: [] }] }
 
-interface Sending {
+export interface Sending {
   readonly method: 'PUT' | 'POST'
   readonly path: '' | '/batch'
   readonly body: string
@@ -37,18 +37,20 @@ export async function send(place: Place, { path, guarded, ...call }: Sending): P
 export async function sendAll<T>(
   items: readonly T[],
   textOf: (item: T) => string,
-  send: (texts: string[]) => Promise<void>,
+  send: (texts: readonly string[], some: readonly T[]) => Promise<void>,
 ) {
   const under = new Set<Promise<void>>()
   const failures: unknown[] = []
   let texts: string[] = []
+  let some: T[] = []
   let size = 0
   const begin = async (): Promise<void> => {
-    const sent = send(texts)
+    const sent = send(texts, some)
       .catch((error: unknown) => void failures.push(error))
       .finally(() => under.delete(sent))
     under.add(sent)
     texts = []
+    some = []
     size = 0
     if (under.size >= MOST_UNDER_WAY) await Promise.race(under)
     // The request leaves before the next one takes this thread.
@@ -59,6 +61,7 @@ export async function sendAll<T>(
     if (texts.length === MOST_POINTS || (texts.length > 0 && size + text.length > MOST_TEXT)) await begin()
     if (failures.length > 0) break
     texts.push(text)
+    some.push(item)
     size += text.length
   }
   if (texts.length > 0 && failures.length === 0) await begin()
@@ -69,18 +72,17 @@ export async function sendAll<T>(
 export const shardText = ({ shard }: Place): string =>
   shard.shard_key === undefined ? '' : `,"shard_key":${JSON.stringify(shard.shard_key)}`
 
-export function upsertText({ tenantId }: Place, kind: SearchKind, { point, vector }: PointWrite): string {
+export function upsertText(
+  { tenantId }: Place,
+  kind: SearchKind,
+  { point, vector }: Pick<PointWrite, 'point' | 'vector'>,
+): string {
   const text = vector instanceof Float32Array ? vectorText(vector) : '{}'
   return `{"id":"${point.key}","vector":${text},"payload":${JSON.stringify(toPayload(tenantId, kind, point))}}`
 }
 
 /** Points that are put there whatever is there, or only where nothing is. */
-export async function upsert(
-  place: Place,
-  kind: SearchKind,
-  writes: readonly PointWrite[],
-  guarded: boolean,
-): Promise<void> {
+async function upsert(place: Place, kind: SearchKind, writes: readonly PointWrite[], guarded: boolean): Promise<void> {
   const filter = guarded ? `,"update_filter":${JSON.stringify(NEVER)}` : ''
   await sendAll(
     writes,
