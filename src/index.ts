@@ -15,6 +15,7 @@ export type * from './contract/repositories.js'
 export type * from './contract/search.js'
 export type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './contract/statistics.js'
 export type {
+  CacheVerifyReport,
   DifferingRecord,
   FollowerStatus,
   RebuildOptions,

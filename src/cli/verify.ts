@@ -34,10 +34,11 @@ const LISTED = 20
 export function register(program: Command, io: CliIo): void {
   const verifying = program
     .command('verify')
-    .summary('compare the semantic store with the memory it follows')
+    .summary('compare the semantic store and the cache with the memory they follow')
     .description(
       'Compares every record that has a vector with what the semantic store has of it, while both are in use, and names\n' +
-        'what is missing, what should not be there, and what is not as it is in the memory.',
+        'what is missing, what should not be there, and what is not as it is in the memory. Of a cache (--cache) every end of a\n' +
+        'conversation is compared that it has.',
     )
   common(verifying).option('--repair', 'tell the semantic store of what differs')
   verifying.action((options: Options) => verify(options, io))
@@ -68,12 +69,13 @@ async function rebuild({ dropOld, json, ...options }: RepairOptions, io: CliIo):
 async function verify(options: Options, io: CliIo): Promise<void> {
   const { tenant, repair } = options
   if (tenant !== undefined) checkId(tenant, '--tenant')
-  const { semantic } = followersOf(options, io)
-  if (!semantic) throw new ConfigurationError('name the semantic store with --semantic')
+  const named = followersOf(options, io)
+  if (!named.semantic && !named.cache)
+    throw new ConfigurationError('name the semantic store with --semantic, or the cache with --cache')
   const embeddings = embeddingsOf(options, io)
   const store = findStore(options, io)
   const progress = new Progress(io, 'records', options.json === true)
-  const together = { semantic, settle: repair ? 'background' : 'off' } as const
+  const together = { ...named, settle: repair ? 'background' : 'off' } as const
   const reports = await withMemory(
     store,
     { ...options, ...(embeddings && { embeddings }), together },
@@ -88,14 +90,21 @@ async function verify(options: Options, io: CliIo): Promise<void> {
   ).finally(() => progress.stop())
   const [first] = reports as [VerifyReport]
   const last = reports.at(-1) as VerifyReport
-  const left = last.missing + last.orphan + last.stale
+  const outdated = repair ? 0 : (last.cache?.stale ?? 0)
+  const left = last.missing + last.orphan + last.stale + outdated
   if (options.json) printJson(io, { memory: store.name, ...first, left })
   else print(io, first, left)
   io.setExitCode(left === 0 ? 0 : 1)
 }
 
 function print(io: CliIo, report: VerifyReport, left: number): void {
-  const { expected, found, missing, orphan, stale, repaired, waiting, parked, keys } = report
+  const { expected, found, missing, orphan, stale, repaired, waiting, parked, keys, cache, follower } = report
+  if (cache)
+    line(
+      io.stdout,
+      `${number(cache.found)} conversations are in the cache, ${number(cache.stale)} not as in the memory`,
+    )
+  if (follower === '') return
   line(io.stdout, `${number(expected)} records have a vector, ${number(found)} are in the semantic store`)
   if (missing + orphan + stale === 0) line(io.stdout, 'nothing differs')
   for (const [what, n, list] of [

@@ -2,28 +2,21 @@ import type { Backend, BackendScope, UnitScope } from '../contract/backend.js'
 import type { Capabilities } from '../contract/capabilities.js'
 import type { VectorSettings } from '../contract/embedder.js'
 import type { EraseTarget, RetentionOptions, RetentionPolicy, RetentionReport } from '../contract/erase.js'
-import type {
-  Followed,
-  FollowerPlan,
-  FollowerRecord,
-  FollowerSettling,
-  OutboxDepth,
-  SemanticTarget,
-} from '../contract/follow.js'
+import type { Followed, FollowerRecord, FollowerSettling, OutboxDepth, SemanticTarget } from '../contract/follow.js'
 import type { EmbeddingOptions } from '../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../contract/statistics.js'
 import type { Logger } from '../contract/telemetry.js'
-import type { Upkeep } from '../contract/upkeep.js'
+import type { CacheVerifyReport, Upkeep, VerifyOptions } from '../contract/upkeep.js'
 import { ConfigurationError, UnsupportedError } from '../errors.js'
-import { SEARCH_KINDS } from '../model/records.js'
 import { Settler } from '../unit/settler.js'
 import type { CacheMember } from './cache-member.js'
 import { cachedScope } from './cached-scope.js'
 import { semanticEraseTarget } from './erase-targets.js'
-import { type Following, regaining, untilTold } from './following.js'
+import { type Following, planOf, regaining, untilTold } from './following.js'
 import { cacheSettling, type ReadCache } from './read-cache.js'
 import type { SemanticMember } from './semantic-member.js'
 import { makeUpkeep } from './upkeep.js'
+import { verifyCache } from './verify-cache.js'
 import { watched, watchedUnit } from './writes.js'
 
 export interface ComposedParts {
@@ -263,7 +256,22 @@ export class ComposedBackend implements Backend {
     const { followed } = this
     if (!followed || this.#following.length === 0) return undefined
     const { semantic, vectorSettings } = this.#parts
-    return makeUpkeep({ followed, semantic, vectorSettings, woken: () => this.wrote() })
+    return makeUpkeep({
+      followed,
+      semantic,
+      cache: this.#verifying(followed),
+      vectorSettings,
+      woken: () => this.wrote(),
+    })
+  }
+
+  #verifying(followed: Followed): ((options: VerifyOptions) => Promise<CacheVerifyReport | null>) | null {
+    const { cache, primary, window } = this.#parts
+    const follower = this.#of(CACHE)?.follower.name
+    if (!cache?.reads || follower === undefined) return null
+    const { member, reads } = cache
+    const verifying = { followed, follower, member, reads, window, scope: (id: string) => primary.scope(id) }
+    return (options) => verifyCache(verifying, options)
   }
 
   async outbox(): Promise<readonly OutboxDepth[]> {
@@ -285,10 +293,3 @@ export class ComposedBackend implements Backend {
     await primary.close()
   }
 }
-
-const planOf = (name: 'semantic' | 'cache', place: string): FollowerPlan => ({
-  name,
-  kind: name,
-  kinds: name === 'cache' ? [...SEARCH_KINDS, 'conversation', 'cache'] : SEARCH_KINDS,
-  place,
-})

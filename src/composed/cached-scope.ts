@@ -58,19 +58,30 @@ export function cachedScope(scope: BackendScope, parts: CachedParts): BackendSco
 
 type List = NonNullable<BackendScope['messages']>['list']
 
-function cachedList(scope: BackendScope, list: List, { cache, tenantId, window }: CachedParts): List {
-  const load = async (conversationId: string): Promise<Loaded> => {
-    const [page, conversation] = await Promise.all([
-      list(conversationId, { last: window }),
-      scope.conversations?.get(conversationId),
-    ])
-    const rows = page.items.map((message) => storedValues('message', message, ['conversationId']))
-    return { text: JSON.stringify([page.hasMore, rows] satisfies Kept), until: until(conversation?.expiresAt) }
+type Listed = Pick<BackendScope, 'conversations'> & { readonly messages?: { readonly list: List } }
+
+/** The end of a conversation as it is kept. */
+export async function loadWindow(scope: Listed, conversationId: string, window: number): Promise<Loaded> {
+  const [page, conversation] = await Promise.all([
+    scope.messages?.list(conversationId, { last: window }),
+    scope.conversations?.get(conversationId),
+  ])
+  const rows = (page?.items ?? []).map((message) => storedValues('message', message, ['conversationId']))
+  return {
+    text: JSON.stringify([page?.hasMore === true, rows] satisfies Kept),
+    until: until(conversation?.expiresAt),
   }
+}
+
+function cachedList(scope: BackendScope, list: List, { cache, tenantId, window }: CachedParts): List {
   return async (conversationId, options) => {
     const n = newest(options)
     const asks = n !== null && n <= window && typeof conversationId === 'string'
-    const kept = asks ? cache.window(tenantId, conversationId, () => load(conversationId)) : null
+    const kept = asks
+      ? cache.window(tenantId, conversationId, () =>
+          loadWindow({ ...scope, messages: { list } }, conversationId, window),
+        )
+      : null
     return kept === null ? list(conversationId, options) : pageOf(await kept, tenantId, conversationId, n as number)
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Followed, FollowerRecord, FollowerSettling } from '../contract/follow.js'
+import type { Followed, FollowerPlan, FollowerRecord, FollowerSettling } from '../contract/follow.js'
 import { TimeoutError } from '../errors.js'
+import { SEARCH_KINDS } from '../model/records.js'
 import type { Settler } from '../unit/settler.js'
 import type { CacheMember } from './cache-member.js'
 import type { ReadCache } from './read-cache.js'
@@ -56,3 +57,10 @@ export function regaining(member: CacheMember, reads: ReadCache, settler: () => 
   member.onBack = () => void regain()
   if (!member.away) void regain()
 }
+
+export const planOf = (name: 'semantic' | 'cache', place: string): FollowerPlan => ({
+  name,
+  kind: name,
+  kinds: name === 'cache' ? [...SEARCH_KINDS, 'conversation', 'cache'] : SEARCH_KINDS,
+  place,
+})

@@ -60,6 +60,12 @@ export class ReadCache implements CacheTarget {
     return `${OWN}${this.#epoch}${kind}${rest}`
   }
 
+  /** The conversation whose end is kept under a key; null where it is another key. */
+  conversationOf(key: string): string | null {
+    const head = this.#key('w', '')
+    return key.startsWith(head) ? key.slice(head.length) : null
+  }
+
   #isChanging(tenantId: string, name: string): boolean {
     return this.#changing.has(nameOf(tenantId, name)) || this.#changing.has(nameOf(tenantId, TENANT))
   }

@@ -1,7 +1,7 @@
 import type { VectorSettings } from '../contract/embedder.js'
 import type { Followed } from '../contract/follow.js'
 import type { EmbeddingOptions } from '../contract/options.js'
-import type { FollowerStatus, Upkeep } from '../contract/upkeep.js'
+import type { CacheVerifyReport, FollowerStatus, Upkeep, VerifyOptions } from '../contract/upkeep.js'
 import { NotFoundError, UnsupportedError } from '../errors.js'
 import { rebuild } from './rebuild.js'
 import type { SemanticMember } from './semantic-member.js'
@@ -10,9 +10,24 @@ import { verifyFollower } from './verify.js'
 interface UpkeepParts {
   readonly followed: Followed
   readonly semantic: SemanticMember | null
+  /** Compares what is cached; null where there is no cache. */
+  readonly cache: ((options: VerifyOptions) => Promise<CacheVerifyReport | null>) | null
   readonly vectorSettings: (options: EmbeddingOptions) => Promise<VectorSettings>
   /** There is something to settle. */
   readonly woken: () => void
+}
+
+const NO_SEMANTIC = {
+  follower: '',
+  expected: 0,
+  found: 0,
+  missing: 0,
+  orphan: 0,
+  stale: 0,
+  keys: { missing: [], orphan: [], stale: [] },
+  repaired: 0,
+  waiting: 0,
+  parked: 0,
 }
 
 const needsSemantic = (): never => {
@@ -27,7 +42,7 @@ async function named(followed: Followed, given: string): Promise<string> {
   return found.name
 }
 
-export function makeUpkeep({ followed, semantic, vectorSettings, woken }: UpkeepParts): Upkeep {
+export function makeUpkeep({ followed, semantic, cache, vectorSettings, woken }: UpkeepParts): Upkeep {
   return {
     async followers(): Promise<FollowerStatus[]> {
       const [records, depths] = await Promise.all([followed.followers(), followed.depths()])
@@ -50,13 +65,14 @@ export function makeUpkeep({ followed, semantic, vectorSettings, woken }: Upkeep
       return followed.unfollow(await named(followed, follower))
     },
     async verify(options) {
-      if (!semantic) return needsSemantic()
+      const cached = cache ? await cache(options) : null
+      if (!semantic) return { ...NO_SEMANTIC, cache: cached }
       const store = await semantic.store()
       const { follower } = semantic
       const verifying = { followed, follower: follower.name, store, clock: semantic.parts.clock }
       const report = await verifyFollower(verifying, options)
       if (report.repaired > 0) woken()
-      return report
+      return { ...report, cache: cached }
     },
     async rebuild(options) {
       if (!semantic) return needsSemantic()

@@ -97,7 +97,10 @@ async function mend({ followed, follower, store, clock }: Verifying, found: read
 }
 
 /** How a semantic store differs from the primary, record by record; what differs twice is told, and repaired if wanted. */
-export async function verifyFollower(verifying: Verifying, options: VerifyOptions): Promise<VerifyReport> {
+export async function verifyFollower(
+  verifying: Verifying,
+  options: VerifyOptions,
+): Promise<Omit<VerifyReport, 'cache'>> {
   const { followed, follower, store } = verifying
   const { tenantId, repair = false, onProgress } = options
   const counts = { missing: 0, orphan: 0, stale: 0 }

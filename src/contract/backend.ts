@@ -21,6 +21,12 @@ export interface CacheEntry {
   readonly until: number
 }
 
+/** A key of a cache, and whose it is. */
+export interface CachedKey {
+  readonly tenantId: string
+  readonly key: string
+}
+
 /** A cache in one tenant. What is asked of it has been checked. */
 export interface CacheScope {
   /** The text, or null where there is none or its time is over. */
@@ -93,6 +99,8 @@ export interface Backend {
   scope(tenantId: string): BackendScope
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T>
   sweep?(options: PurgeOptions): Promise<PurgeReport>
+  /** What is cached for all tenants, in pages, where the backend is a cache. */
+  cachedKeys?(): AsyncIterable<readonly CachedKey[]>
   /** Removes what a policy does not keep. Its arguments have been checked. */
   retain?(policy: RetentionPolicy, options: RetentionOptions): Promise<RetentionReport>
   /** What an operator asks of a memory of several backends. Asked for when it is open. */

@@ -37,12 +37,13 @@ export interface VerifyProgress {
   readonly total: number
 }
 
-/** How a semantic store differs from the primary. Records whose turn is still to come differ from nothing. */
+/** How what follows differs from the primary. Records whose turn is still to come differ from nothing. */
 export interface VerifyReport {
+  /** The semantic store's name; empty where there is none. */
   readonly follower: string
   /** Records with a vector in the primary. */
   readonly expected: number
-  /** Records in the follower. */
+  /** Records in the semantic store. */
   readonly found: number
   /** In the primary only; in the follower only; in both, and not as they are in the primary. */
   readonly missing: number
@@ -59,6 +60,15 @@ export interface VerifyReport {
   /** Records that still had to be told, and those that were tried in vain. */
   readonly waiting: number
   readonly parked: number
+  /** What the cache has of the ends of conversations; null where there is no cache, or none to be asked. */
+  readonly cache: CacheVerifyReport | null
+}
+
+export interface CacheVerifyReport {
+  /** Conversations that it has. */
+  readonly found: number
+  /** Not as they are in the primary, although the cache was told of everything. With `repair` they are forgotten. */
+  readonly stale: number
 }
 
 export interface RebuildOptions {

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { Memory } from '../../src/contract/memory.js'
 import { returnDatabases } from '../postgresql/support/databases.js'
@@ -104,6 +105,36 @@ describe.each(Object.keys(PRIMARIES))('what a cache answers beside %s', (name) =
     const soon = new Date(Date.now() + 700)
     await writer.memories.update(second.id, { expiresAt: soon })
     await vi.waitFor(async () => expect(await search(reader)).toHaveLength(1), { timeout: 3000, interval: 20 })
+  })
+
+  test('is compared with the primary, and forgotten where it is not as it is there', async () => {
+    const [primary, cache] = [await primaryUrl(), cacheUrl()]
+    const memory = await opened({ primary, cache })
+    for (const id of ['c', 'd'])
+      await memory.messages.append(id, { role: 'user', content: 'original' }, { userId: 'ada' })
+    await memory.settle()
+    await vi.waitFor(async () => {
+      for (const id of ['c', 'd']) await contents(memory, id)
+      expect((await memory.verify()).cache).toEqual({ found: 2, stale: 0 })
+    })
+    const url = new URL(cache)
+    const redis = new Redis(`${url.protocol}//${url.host}`)
+    const prefix = Buffer.from(url.searchParams.get('prefix') as string).toString('base64url')
+    for (const key of await redis.keys(`bruno:{${prefix}.*}:v:*`)) {
+      const value = (await redis.get(key)) as string
+      if (
+        Buffer.from(key.split(':v:')[1] as string, 'base64url')
+          .toString()
+          .endsWith('wc')
+      )
+        await redis.set(key, value.replace('original', 'tampered'))
+    }
+    redis.disconnect()
+    expect(await contents(memory)).toEqual(['tampered'])
+    expect((await memory.verify()).cache).toEqual({ found: 2, stale: 1 })
+    expect((await memory.verify({ repair: true })).cache).toEqual({ found: 2, stale: 1 })
+    expect(await contents(memory)).toEqual(['original'])
+    expect((await memory.verify()).cache).toMatchObject({ stale: 0 })
   })
 
   test('of one tenant is never another’s', async () => {

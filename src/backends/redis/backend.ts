@@ -1,4 +1,4 @@
-import type { Backend, BackendScope, UnitScope } from '../../contract/backend.js'
+import type { Backend, BackendScope, CachedKey, UnitScope } from '../../contract/backend.js'
 import type { Capabilities } from '../../contract/capabilities.js'
 import type { EraseTarget } from '../../contract/erase.js'
 import type { Means } from '../../contract/factory.js'
@@ -8,6 +8,7 @@ import type { PurgeOptions, PurgeReport } from '../../contract/statistics.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
 import { batchSize } from '../../repository/purge-options.js'
+import { cachedKeys } from './cached.js'
 import { RedisClient } from './client.js'
 import { connector } from './connect.js'
 import { begin, type RedisContext, type RedisStore, storeRunner } from './context.js'
@@ -105,6 +106,10 @@ export class RedisBackend implements Backend {
   get journal(): Journal | undefined {
     const { store, client } = this.#opened
     return store.clustered ? undefined : redisJournal(client, store.prefix, store.clock)
+  }
+
+  cachedKeys(): AsyncIterable<readonly CachedKey[]> {
+    return cachedKeys(this.#opened.store)
   }
 
   get erasing(): readonly EraseTarget[] {

@@ -57,25 +57,45 @@ interface Named {
   readonly callTimeout: number
 }
 
-function ofStatus({ name }: Named, status: number): BrunoMemoryError {
+type Outcome = 'none' | 'unknown'
+
+function ofStatus({ name }: Named, status: number, outcome: Outcome): BrunoMemoryError {
   const cause = new LineFailure(String(status))
   if (status === 401 || status === 403)
-    return new ConnectionError(`${name} refuses the key or the user (${status})`, { cause, retryable: false })
-  if (status === 429 || status === 503) return new OverloadedError(`${name} is overloaded (${status})`, { cause })
+    return new ConnectionError(`${name} refuses the key or the user (${status})`, { cause, outcome, retryable: false })
+  if (status === 429 || status === 503) {
+    const message = `${name} is overloaded (${status})`
+    // An overload says that nothing was begun, which holds for the last attempt alone.
+    return outcome === 'none'
+      ? new OverloadedError(message, { cause })
+      : new ConnectionError(message, { cause, outcome })
+  }
   if (status === 413) return new StorageError(`what was sent is too large for ${name} (413)`, { cause })
   if (status >= 500) return new StorageError(`${name} failed (${status})`, { cause, retryable: true })
   return new StorageError(`${name} refused the request (${status})`, { cause })
 }
 
-/** Into our closed set. */
-export function failureOf(
-  named: Named,
-  error: unknown,
-  { writes = false }: { readonly writes?: boolean | undefined },
-): BrunoMemoryError {
+/** Codes of calls of which no byte was sent. */
+const UNSENT = ['ECONNREFUSED', 'ENOTFOUND']
+
+/** Whether the server may have done what it was told by a call that failed so. */
+export function mayBeDone(error: unknown): boolean {
+  if (error instanceof Typed || isMistake(error)) return false
+  if (error instanceof Answered) return error.status >= 500 && error.status !== 503
+  const code = codeOf(error)
+  return !UNSENT.includes(code) && !TLS.test(code) && !FOREIGN.test(code)
+}
+
+/**
+ * Into our closed set.
+ *
+ * @param done Whether an attempt of the call, this one or one before, may have done what it tells.
+ */
+export function failureOf(named: Named, error: unknown, done: boolean): BrunoMemoryError {
   const { name, callTimeout } = named
+  const outcome = done ? 'unknown' : 'none'
   if (error instanceof Typed) return error
-  if (error instanceof Answered) return ofStatus(named, error.status)
+  if (error instanceof Answered) return ofStatus(named, error.status, outcome)
   if (isMistake(error)) return new StorageError(`the client of ${name} failed`, { cause: new LineFailure('') })
   const code = codeOf(error)
   const cause = new LineFailure(code)
@@ -83,19 +103,13 @@ export function failureOf(
   if (TLS.test(code))
     return new ConnectionError(
       `TLS with ${name} failed (${code}): does the server speak TLS, and is its authority known?`,
-      {
-        cause,
-        retryable: false,
-      },
+      { cause, outcome, retryable: false },
     )
   if (FOREIGN.test(code))
     return new ConnectionError(`what listens there does not speak HTTP as ${name} does (${code}): does it want TLS?`, {
       cause,
+      outcome,
       retryable: false,
     })
-  const sent = writes && code !== 'ECONNREFUSED' && code !== 'ENOTFOUND'
-  return new ConnectionError(`${name} cannot be reached (${code || 'connection lost'})`, {
-    cause,
-    ...(sent && { outcome: 'unknown' as const }),
-  })
+  return new ConnectionError(`${name} cannot be reached (${code || 'connection lost'})`, { cause, outcome })
 }

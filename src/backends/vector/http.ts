@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from 'node:tls'
 import { ClosedError } from '../../errors.js'
-import { Answered, failureOf, Hung, mayPass } from './http-errors.js'
+import { Answered, failureOf, Hung, mayBeDone, mayPass } from './http-errors.js'
 
 export interface HttpSettings {
   /** What the server is called in messages. */
@@ -66,14 +66,16 @@ export class HttpClient {
     const { callTimeout, revive } = this.#settings
     const started = performance.now()
     const left = (): number => callTimeout - (performance.now() - started)
+    let done = false
     for (let attempt = 1; ; attempt++) {
       this.#check()
       try {
         return await this.#attempt(call, Math.max(1, attempt === 1 ? left() * SHARE : left()))
       } catch (error) {
         this.#check()
+        done ||= call.writes === true && mayBeDone(error)
         const pause = SHORTEST_PAUSE + Math.random() * Math.min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** attempt)
-        if (!mayPass(error) || left() <= pause) throw failureOf(this.#settings, error, call)
+        if (!mayPass(error) || left() <= pause) throw failureOf(this.#settings, error, done)
         await sleep(pause)
         if (revive && !(error instanceof Answered)) await within(revive(), left())
       }
