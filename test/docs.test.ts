@@ -57,3 +57,8 @@ describe.each([
     await expect(import(/* @vite-ignore */ file)).resolves.toBeDefined()
   })
 })
+
+test('the README shows the first example of docs/composition.md', () => {
+  const [first = ''] = examplesOf('docs/composition.md')
+  expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(first)
+})
