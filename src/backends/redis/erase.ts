@@ -5,9 +5,10 @@ import { dropConversation, dropNamed } from './conversation-delete.js'
 import { nodesOf, rewritePersistence, scanKeys } from './erase-server.js'
 import { eraseEvents, eraseJournal, eraseOperations } from './erase-traces.js'
 import { tenantsKey } from './keys.js'
-import { idOfDated, idOfRanked } from './order.js'
+import { FIRST, idOfDated, idOfRanked, LAST } from './order.js'
 import { readConversation } from './records.js'
 import type { Transaction } from './transaction.js'
+import { deleteUser } from './user-delete.js'
 
 /** Kinds of keys that are counted and removed as they are found. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -25,6 +26,9 @@ const EVENTS = 'events'
 const JOURNAL = 'journal'
 /** Keys that end by themselves within minutes, and are made anew by whoever reads. */
 const PASSING = ['t', 'k', 'w']
+
+/** Rounds over somebody who goes on writing. */
+const ROUNDS = 20
 
 /** What all keys of a tenant begin with. */
 const headOf = ({ keys }: RedisContext): string => keys.events.slice(0, -EVENTS.length)
@@ -155,15 +159,15 @@ export class RedisEraseTarget implements EraseTarget {
   ): Promise<void> {
     const { client, keys, runner } = context
     count(EVENTS, await eraseEvents(context, userId, true))
-    for (const group of GROUPS(context)) count(group.kind, await this.#drain(context, group, userId, means.batch))
-    const gone = await runner.write(async (tx) => {
-      const fields = await tx.lock(keys.user(userId))
-      if (fields.d === null) return 0
-      tx.writes.dropHash(keys.user(userId))
-      tx.writes.set(keys.users).members.set(userId, false)
-      return 1
-    })
-    count('users', gone)
+    for (let round = 1; ; round++) {
+      for (const group of GROUPS(context))
+        await this.#drain(context, group, userId, means.batch, (n) => count(group.kind, n))
+      const gone = await runner.write((tx) => this.#dropUser(tx, context, userId, round >= ROUNDS))
+      if (gone === null) continue
+      count('users', gone)
+      break
+    }
+    await eraseEvents(context, userId, true)
     const { rows, results } = await eraseOperations(context, userId, means.began, true)
     count('operations', rows)
     count('results of operations', results)
@@ -177,11 +181,35 @@ export class RedisEraseTarget implements EraseTarget {
     if (limits.length > 0) count('rate limits', await client.call((c) => c.unlink(...limits)))
   }
 
-  async #drain(context: RedisContext, { listing, drop }: Group, userId: string, batch: number): Promise<number> {
+  /** Null where they have something again. In the last round all of it goes at once. */
+  async #dropUser(tx: Transaction, context: RedisContext, userId: string, surely: boolean): Promise<number | null> {
+    const { keys } = context
+    const key = keys.user(userId)
+    const fields = await tx.lock(key)
+    if (fields.d === null) return 0
+    if (surely) {
+      await deleteUser(tx, context, userId)
+      return 1
+    }
+    tx.needsChildren(key, fields)
+    for (const { listing } of GROUPS(context))
+      if ((await tx.range(listing(userId), { min: FIRST, max: LAST, limit: 1 })).length > 0) return null
+    tx.writes.dropHash(key)
+    tx.writes.set(keys.users).members.set(userId, false)
+    return 1
+  }
+
+  async #drain(
+    context: RedisContext,
+    { listing, drop }: Group,
+    userId: string,
+    batch: number,
+    count: (n: number) => void,
+  ): Promise<void> {
     const key = listing(userId)
-    for (let total = 0; ; ) {
+    for (;;) {
       const members = await context.client.call((c) => c.zrange(key, 0, String(batch - 1)))
-      if (members.length === 0) return total
+      if (members.length === 0) return
       await context.runner.write(async (tx) => {
         for (const member of members) {
           await drop(tx, context, member, userId)
@@ -189,7 +217,9 @@ export class RedisEraseTarget implements EraseTarget {
           tx.writes.set(key).members.set(member, false)
         }
       })
-      total += members.length
+      count(members.length)
+      // Somebody may go on writing: the next round sees to that.
+      if (members.length < batch) return
     }
   }
 

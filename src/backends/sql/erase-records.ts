@@ -98,35 +98,33 @@ export class RecordEraser {
   }
 
   async #conversation(conversationId: string): Promise<void> {
-    const s = this.#s
-    const { tenantId, engine } = this.context
-    const one = { tenantId, conversationId }
-    for (;;) {
-      const page = await this.#look(s.messages, { ...one, limit: this.means.batch })
-      if (page.length === 0 && (await this.#dropConversation(conversationId))) return
-      if (page.length === 0) continue
-      const range = { ...one, low: page.at(-1)?.position, high: page[0]?.position }
+    const one = { tenantId: this.context.tenantId, conversationId }
+    for (let last = false; !last; ) {
+      const page = await this.#look(this.#s.messages, { ...one, limit: this.means.batch })
       await this.#removing('bruno_messages', page, async (session) => {
-        await session.all(s.lockConversation, one)
-        const gone = await session.all(s.dropMessages, range)
-        await session.run(messageStatements(engine).shrink, { ...one, n: gone.length, now: now(this.context) })
-        return gone
+        const removed = await this.#part(session, one)
+        last = removed.length < this.means.batch
+        return removed
       })
     }
+    this.#count('bruno_conversations', 1)
   }
 
-  /** Answers false where somebody has just written a message. */
-  async #dropConversation(conversationId: string): Promise<boolean> {
-    const one = { tenantId: this.context.tenantId, conversationId }
-    const dropped = await this.context.runner.write(async (session) => {
-      const [there] = await session.all(this.#s.lockConversation, one)
-      if (!there) return 0
-      if ((await session.all(this.#s.anyMessage, one)).length > 0) return null
-      await deleteConversations(this.context, session, [conversationId])
-      return 1
-    })
-    if (dropped !== null) this.#count('bruno_conversations', dropped)
-    return dropped !== null
+  /** The newest messages; with the last of them their conversation, so that nobody can write faster than they go. */
+  async #part(session: SqlSession, one: { readonly tenantId: string; readonly conversationId: string }) {
+    const { batch } = this.means
+    if ((await session.all(this.#s.lockConversation, one)).length === 0) return []
+    const page = await session.all(this.#s.messages, { ...one, limit: batch })
+    const range = { ...one, low: page.at(-1)?.position, high: page[0]?.position }
+    const gone = page.length > 0 ? await session.all(this.#s.dropMessages, range) : []
+    if (gone.length < batch) await deleteConversations(this.context, session, [one.conversationId])
+    else
+      await session.run(messageStatements(this.context.engine).shrink, {
+        ...one,
+        n: gone.length,
+        now: now(this.context),
+      })
+    return gone
   }
 
   async #memories(): Promise<void> {

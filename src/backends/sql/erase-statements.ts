@@ -106,7 +106,6 @@ export const eraseStatements = perEngine((engine) => {
       () =>
         sql`select ${c.id} from ${c} where ${tenantIs(c.tenantId)} and ${c.id} = ${value('conversationId')} ${engine.forUpdate}`,
     ),
-    anyMessage: engine.statement({ n: count(sql``) }, () => sql`select 1 from ${m} where ${inConversation} limit 1`),
     dropMemories: engine.statement(
       { content: memories.content },
       () => sql`delete from ${memories} where ${tenantIs(memories.tenantId)}
