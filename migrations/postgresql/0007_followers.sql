@@ -39,8 +39,9 @@ CREATE OR REPLACE FUNCTION "public"."bruno_messages_follow"() RETURNS trigger LA
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
--- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that.
+-- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that: an append does not come to the condition.
 CREATE FUNCTION "public"."bruno_conversations_follow"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	IF NOT EXISTS (SELECT 1 FROM "public".bruno_followers WHERE state <> 'retired') THEN RETURN NULL; END IF;
 	IF TG_OP = 'DELETE' THEN
 		PERFORM "public".bruno_tell_followers('conversation', ARRAY[old.tenant_id::text], ARRAY[''], ARRAY[old.id::text], ARRAY[nextval('"public".bruno_revision')], ARRAY[true]);
 	ELSE
@@ -49,6 +50,6 @@ CREATE FUNCTION "public"."bruno_conversations_follow"() RETURNS trigger LANGUAGE
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
-CREATE TRIGGER "bruno_conversations_follow_update" AFTER UPDATE ON "bruno_conversations" FOR EACH ROW WHEN (new.title IS DISTINCT FROM old.title OR new.tags IS DISTINCT FROM old.tags OR new.expires_at IS DISTINCT FROM old.expires_at OR new.language IS DISTINCT FROM old.language OR new.user_id IS DISTINCT FROM old.user_id) EXECUTE FUNCTION "public"."bruno_conversations_follow"();
+CREATE TRIGGER "bruno_conversations_follow_update" AFTER UPDATE OF "title", "tags", "expires_at", "language", "user_id" ON "bruno_conversations" FOR EACH ROW WHEN (new.title IS DISTINCT FROM old.title OR new.tags IS DISTINCT FROM old.tags OR new.expires_at IS DISTINCT FROM old.expires_at OR new.language IS DISTINCT FROM old.language OR new.user_id IS DISTINCT FROM old.user_id) EXECUTE FUNCTION "public"."bruno_conversations_follow"();
 --> statement-breakpoint
 CREATE TRIGGER "bruno_conversations_follow_delete" AFTER DELETE ON "bruno_conversations" FOR EACH ROW EXECUTE FUNCTION "public"."bruno_conversations_follow"();

@@ -14,8 +14,8 @@ CREATE TRIGGER `bruno_messages_follow_delete` AFTER DELETE ON `bruno_messages` B
 	ON CONFLICT (follower, tenant_id, kind, scope, record_id) DO UPDATE SET revision = excluded.revision, attempts = 0, next_attempt_at = 0, parked_at = NULL, error_code = NULL;
 END;
 --> statement-breakpoint
--- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that.
-CREATE TRIGGER `bruno_conversations_follow_update` AFTER UPDATE ON `bruno_conversations` WHEN (new.title IS NOT old.title OR new.tags IS NOT old.tags OR new.expires_at IS NOT old.expires_at OR new.language IS NOT old.language OR new.user_id IS NOT old.user_id) AND EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') BEGIN
+-- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that: an append does not come to the condition.
+CREATE TRIGGER `bruno_conversations_follow_update` AFTER UPDATE OF title, tags, expires_at, language, user_id ON `bruno_conversations` WHEN (new.title IS NOT old.title OR new.tags IS NOT old.tags OR new.expires_at IS NOT old.expires_at OR new.language IS NOT old.language OR new.user_id IS NOT old.user_id) AND EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') BEGIN
 	INSERT INTO bruno_outbox (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
 	SELECT f.name, new.tenant_id, 'conversation', '', new.id, new.revision, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER), 0 FROM bruno_followers f
 	WHERE f.state <> 'retired' AND EXISTS (SELECT 1 FROM json_each(f.kinds) WHERE value = 'conversation')

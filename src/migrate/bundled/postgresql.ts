@@ -404,7 +404,7 @@ CREATE UNIQUE INDEX "bruno_documents_seq" ON "bruno_documents" USING btree ("ten
   {
     tag: '0007_followers',
     when: 1795481669691,
-    hash: 'c81679e5972f593d533efbdbdacac87523a9fbce4d5af9d0b516ee7d21200c57',
+    hash: '2eef8b1db264fba133aff5da8c7784ce4d5f56c7374c22277cfeffa8d06ed3f1',
     statements: [
       `DROP INDEX "bruno_outbox_due";`,
       `CREATE INDEX "bruno_outbox_due" ON "bruno_outbox" USING btree ("follower","next_attempt_at","revision");`,
@@ -442,8 +442,9 @@ $$;`,
 	END IF;
 	RETURN NULL;
 END $$;`,
-      `-- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that.
+      `-- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that: an append does not come to the condition.
 CREATE FUNCTION "public"."bruno_conversations_follow"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	IF NOT EXISTS (SELECT 1 FROM "public".bruno_followers WHERE state <> 'retired') THEN RETURN NULL; END IF;
 	IF TG_OP = 'DELETE' THEN
 		PERFORM "public".bruno_tell_followers('conversation', ARRAY[old.tenant_id::text], ARRAY[''], ARRAY[old.id::text], ARRAY[nextval('"public".bruno_revision')], ARRAY[true]);
 	ELSE
@@ -451,7 +452,7 @@ CREATE FUNCTION "public"."bruno_conversations_follow"() RETURNS trigger LANGUAGE
 	END IF;
 	RETURN NULL;
 END $$;`,
-      `CREATE TRIGGER "bruno_conversations_follow_update" AFTER UPDATE ON "bruno_conversations" FOR EACH ROW WHEN (new.title IS DISTINCT FROM old.title OR new.tags IS DISTINCT FROM old.tags OR new.expires_at IS DISTINCT FROM old.expires_at OR new.language IS DISTINCT FROM old.language OR new.user_id IS DISTINCT FROM old.user_id) EXECUTE FUNCTION "public"."bruno_conversations_follow"();`,
+      `CREATE TRIGGER "bruno_conversations_follow_update" AFTER UPDATE OF "title", "tags", "expires_at", "language", "user_id" ON "bruno_conversations" FOR EACH ROW WHEN (new.title IS DISTINCT FROM old.title OR new.tags IS DISTINCT FROM old.tags OR new.expires_at IS DISTINCT FROM old.expires_at OR new.language IS DISTINCT FROM old.language OR new.user_id IS DISTINCT FROM old.user_id) EXECUTE FUNCTION "public"."bruno_conversations_follow"();`,
       `CREATE TRIGGER "bruno_conversations_follow_delete" AFTER DELETE ON "bruno_conversations" FOR EACH ROW EXECUTE FUNCTION "public"."bruno_conversations_follow"();`,
     ],
   },

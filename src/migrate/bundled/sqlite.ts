@@ -465,7 +465,7 @@ DELETE FROM "bruno_outbox" WHERE false;`,
   {
     tag: '0007_followers',
     when: 1795481668463,
-    hash: 'f9619a248875555f44b390adf1715f54d87948a9ae849f52e3d6c96d735439b6',
+    hash: 'ba8a1f2447217cd2514cc68c9b7b1cd1c665a066d7aca66955bb370f99f1d714',
     statements: [
       `DROP INDEX \`bruno_outbox_due\`;`,
       `CREATE INDEX \`bruno_outbox_due\` ON \`bruno_outbox\` (\`follower\`,\`next_attempt_at\`,\`revision\`);`,
@@ -479,8 +479,8 @@ DROP TRIGGER \`bruno_messages_follow_delete\`;`,
 	WHERE f.state <> 'retired' AND EXISTS (SELECT 1 FROM json_each(f.kinds) WHERE value = 'message')
 	ON CONFLICT (follower, tenant_id, kind, scope, record_id) DO UPDATE SET revision = excluded.revision, attempts = 0, next_attempt_at = 0, parked_at = NULL, error_code = NULL;
 END;`,
-      `-- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that.
-CREATE TRIGGER \`bruno_conversations_follow_update\` AFTER UPDATE ON \`bruno_conversations\` WHEN (new.title IS NOT old.title OR new.tags IS NOT old.tags OR new.expires_at IS NOT old.expires_at OR new.language IS NOT old.language OR new.user_id IS NOT old.user_id) AND EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') BEGIN
+      `-- What is shown of a conversation's messages and found by its words changes with it; its counters say nothing of that: an append does not come to the condition.
+CREATE TRIGGER \`bruno_conversations_follow_update\` AFTER UPDATE OF title, tags, expires_at, language, user_id ON \`bruno_conversations\` WHEN (new.title IS NOT old.title OR new.tags IS NOT old.tags OR new.expires_at IS NOT old.expires_at OR new.language IS NOT old.language OR new.user_id IS NOT old.user_id) AND EXISTS (SELECT 1 FROM bruno_followers WHERE state <> 'retired') BEGIN
 	INSERT INTO bruno_outbox (follower, tenant_id, kind, scope, record_id, revision, attempts, created_at, next_attempt_at)
 	SELECT f.name, new.tenant_id, 'conversation', '', new.id, new.revision, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER), 0 FROM bruno_followers f
 	WHERE f.state <> 'retired' AND EXISTS (SELECT 1 FROM json_each(f.kinds) WHERE value = 'conversation')
