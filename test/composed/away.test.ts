@@ -53,7 +53,7 @@ describe('a semantic store that is away', () => {
 
   test('is told of everything in order when it is back, and nobody waits for it meanwhile', async () => {
     const { databasePath, primary, collectionName } = fresh()
-    const semantic = { backend: 'qdrant', url: server.url, collectionName, callTimeout: 1000 }
+    const semantic = { backend: 'qdrant', url: server.url, collectionName }
     const memory = await open({ primary, semantic })
     await add(memory, 'first')
     await memory.settle()

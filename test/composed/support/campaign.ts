@@ -111,16 +111,19 @@ export class Campaign {
 
   /** So many kills, and then a look at every store. */
   async group(kills: number): Promise<void> {
-    this.#left = kills
+    this.#left = kills - 1
     const settlers = this.stores.sideBySide ? 2 : 1
     await Promise.all([this.#life('writer'), ...Array.from({ length: settlers }, () => this.#life('settler'))])
+    // Nobody writes after it what it had no time to tell the cache of.
+    this.#left = 1
+    await this.#life('writer', { name: 'committed', after: 6 + Math.floor(this.#random() * 6) })
     await this.#agree()
   }
 
   /** One process after the other, each killed. */
-  async #life(role: ChildPlan['role']): Promise<void> {
+  async #life(role: ChildPlan['role'], given?: ChildPlan['step']): Promise<void> {
     while (this.#left-- > 0) {
-      const child = this.#start(role, this.#step(role))
+      const child = this.#start(role, given ?? this.#step(role))
       await child.ready()
       const { step } = child.plan
       const patience = sleep(step ? PATIENCE : this.#random() * 300, 'late' as const)
