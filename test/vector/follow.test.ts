@@ -142,6 +142,21 @@ describe.each(FOLLOW_KINDS)('$name follows', ({ remembers, start }) => {
     await store.tenant('a').follow('memory', [])
   })
 
+  it('told of the same revision again, the last counts, whatever else it is told with', async () => {
+    const store = await open()
+    const scope = store.tenant('a')
+    const other = live({ ...one, id: 'other' })
+    const { point, vector } = live(at(5))
+    const again = { point: { ...point, rest: '{"seq":6}', fields: { ...point.fields, tags: ['again'] } }, vector }
+    await scope.follow('memory', [live(at(5))])
+    for (let round = 0; round < 2; round++) {
+      await scope.follow('memory', [other, again])
+      expect(await seen(store)).toEqual(again.point)
+      await scope.follow('memory', [other, gone(at(5))])
+      expect(await seen(store)).toBeNull()
+    }
+  })
+
   it('many at once, of which some are behind and some ahead of what is there', async () => {
     const store = await open()
     const all = Array.from({ length: 700 }, (_, i) => ({ ...one, id: `r${i}`, revision: 1000 + i }))
