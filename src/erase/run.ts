@@ -85,6 +85,10 @@ class Store {
     readonly began: number,
   ) {}
 
+  get failed(): boolean {
+    return this.#error !== null
+  }
+
   async try(work: () => Promise<void>): Promise<void> {
     if (this.#error !== null) return
     try {
@@ -178,6 +182,8 @@ async function removeAll(
 ): Promise<void> {
   const [first, ...others] = stores
   await first?.try(() => first.erase(forget))
+  // What those that follow have is made from it: they are left as they are where it could not be erased from.
+  if (first?.failed) return
   try {
     await told(options.deadline)
   } catch (error) {

@@ -1,3 +1,5 @@
+import { ConflictError } from '../errors.js'
+
 /** The longest id, in UTF-8 bytes. */
 const MAX_ID = 255
 
@@ -52,18 +54,48 @@ const HELD = ['user', 'conversation', 'session', 'memory']
 export const keysOfIds = (ids: readonly string[]): TraceKey[] =>
   ids.flatMap((id) => HELD.map((kind) => ({ kind, key: [id] })))
 
-/**
- * What an erasure does with an entry of a journal. One of a user that another user's records need too, for it has not
- * been handed back yet, stays: hand back first, then erase again.
- */
-export function entryVerdict(
+/** Who has entries of a journal that name nobody who is known. */
+export const HAND_BACK = 'the hand-back of an outage'
+
+/** What an erasure found in a journal. */
+export interface JournalTraces {
+  /** Entries of the user. */
+  found: number
+  /** Those that go. */
+  going: number
+  /** Entries that others' records need too, and that have not been handed back yet. */
+  shared: number
+  /** Entries that name nobody who is known: whose they are cannot be told. */
+  unknown: number
+}
+
+export const noTraces = (): JournalTraces => ({ found: 0, going: 0, shared: 0, unknown: 0 })
+
+/** Counts an entry of a journal. Answers whether an erasure of the user removes it. */
+export function countEntry(
+  traces: JournalTraces,
   ids: readonly string[],
   holders: Holders,
   { userId, state }: { readonly userId: string; readonly state: string },
-): 'not theirs' | 'goes' | 'stays' {
+): boolean {
   const named = new Set(keysOfIds(ids).map(({ kind, key }) => holders(kind, key[0] as string)))
-  if (!named.has(userId) && !ids.includes(userId)) return 'not theirs'
   named.delete(undefined)
-  named.delete(userId)
-  return named.size === 0 || !['waiting', 'done'].includes(state) ? 'goes' : 'stays'
+  const theirs = named.delete(userId) || ids.includes(userId)
+  if (!theirs) {
+    if (named.size === 0) traces.unknown++
+    return false
+  }
+  traces.found++
+  const shared = named.size > 0 && ['waiting', 'done'].includes(state)
+  if (shared) traces.shared++
+  else traces.going++
+  return !shared
+}
+
+/** Half of such an entry cannot be removed, and without the records it would not be known any more whose it is. */
+export function checkShared({ shared }: JournalTraces): void {
+  if (shared > 0)
+    throw new ConflictError(
+      `${shared} writes of an outage are of this user and of others, and wait to be handed back: hand them back, then erase again`,
+    )
 }

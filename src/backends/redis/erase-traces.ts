@@ -1,13 +1,15 @@
 import type { StoredOperation } from '../../contract/backend.js'
 import type { StoredEntry } from '../../contract/journal.js'
 import {
-  entryVerdict,
+  countEntry,
   type Holders,
   holdersIn,
   idsIn,
+  type JournalTraces,
   keysIn,
   keysOfIds,
   namesErased,
+  noTraces,
   type TraceKey,
   traceName,
 } from '../../repository/erased-traces.js'
@@ -132,10 +134,10 @@ export async function eraseJournal(
   context: RedisContext,
   userId: string | undefined,
   remove: boolean,
-): Promise<{ readonly found: number; readonly removed: number }> {
+): Promise<JournalTraces> {
   const { client, prefix, clock, tenantId, clustered } = context
-  let [found, removed] = [0, 0]
-  if (clustered) return { found, removed }
+  const traces = noTraces()
+  if (clustered) return traces
   const journal = redisJournal(client, prefix, clock)
   for (let cursor = '0'; ; ) {
     const [next, flat] = await client.call((c) => c.hscan(journalKeys(prefix).entries, cursor, 'COUNT', PAGE))
@@ -143,18 +145,18 @@ export async function eraseJournal(
     for (let i = 0; i < flat.length; i += 2) {
       const entry = { ...parsed<StoredEntry>(flat[i + 1] ?? ''), seq: Number(flat[i]) } as StoredEntry
       if (entry.tenantId !== tenantId) continue
-      const verdict = userId === undefined ? 'goes' : await verdictOf(context, entry, userId)
-      if (verdict !== 'not theirs') found++
-      if (verdict === 'goes') going.push(entry)
+      if (userId === undefined) {
+        traces.found++
+        traces.going++
+        going.push(entry)
+      } else {
+        const ids = idsIn(entry.what)
+        const holders = await holdersOf(context, keysOfIds(ids))
+        if (countEntry(traces, ids, holders, { userId, state: entry.state })) going.push(entry)
+      }
     }
     if (remove && going.length > 0) await journal.remove(going)
-    removed += going.length
-    if (next === '0') return { found, removed }
+    if (next === '0') return traces
     cursor = next
   }
-}
-
-async function verdictOf(context: RedisContext, { what, state }: StoredEntry, userId: string) {
-  const ids = idsIn(what)
-  return entryVerdict(ids, await holdersOf(context, keysOfIds(ids)), { userId, state })
 }

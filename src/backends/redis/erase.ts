@@ -1,4 +1,12 @@
-import type { EraseMeans, EraseTarget, ErasureSubject, PartCounts, ScrubStep } from '../../contract/erase.js'
+import type {
+  EraseMeans,
+  EraseTarget,
+  ErasureSubject,
+  PartCounts,
+  ScrubStep,
+  WaitingPart,
+} from '../../contract/erase.js'
+import { checkShared, HAND_BACK } from '../../repository/erased-traces.js'
 import { redisCache } from './cache.js'
 import type { RedisContext } from './context.js'
 import { dropConversation, dropNamed } from './conversation-delete.js'
@@ -130,7 +138,8 @@ export class RedisEraseTarget implements EraseTarget {
       if (n > 0) means.removed(n)
     }
     const { userId } = subject
-    count(JOURNAL, (await eraseJournal(context, userId, true)).removed)
+    checkShared(await eraseJournal(context, userId, false))
+    count(JOURNAL, (await eraseJournal(context, userId, true)).going)
     if (userId === undefined) await this.#eraseTenant(context, count)
     else await this.#eraseUser(context, userId, means, count)
     return counts
@@ -221,6 +230,11 @@ export class RedisEraseTarget implements EraseTarget {
       // Somebody may go on writing: the next round sees to that.
       if (members.length < batch) return
     }
+  }
+
+  async waiting({ tenantId, userId }: ErasureSubject): Promise<WaitingPart[]> {
+    const { unknown } = await eraseJournal(this.contextOf(tenantId), userId, false)
+    return unknown > 0 ? [{ follower: HAND_BACK, records: unknown }] : []
   }
 
   scrub(subject: ErasureSubject): Promise<readonly ScrubStep[]> {

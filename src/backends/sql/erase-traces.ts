@@ -1,12 +1,14 @@
 import type { ErasureSubject } from '../../contract/erase.js'
 import {
-  entryVerdict,
+  countEntry,
   type Holders,
   holdersIn,
   idsIn,
+  type JournalTraces,
   keysIn,
   keysOfIds,
   namesErased,
+  noTraces,
   type TraceKey,
   traceName,
 } from '../../repository/erased-traces.js'
@@ -102,26 +104,25 @@ export async function eraseJournal(
   context: SqlContext,
   { userId }: ErasureSubject,
   remove: boolean,
-): Promise<{ readonly found: number; readonly removed: number }> {
+): Promise<JournalTraces> {
   const { engine, tenantId, runner } = context
   const s = eraseStatements(engine)
   const look = runner.current ?? runner.read
-  let [found, removed] = [0, 0]
+  const traces = noTraces()
   for (let after = 0; ; ) {
     const page = await look(async (session) => session.all(s.journal, { tenantId, after, limit: PAGE }))
     const going = userId === undefined ? page.map(({ seq }) => seq) : []
-    if (userId === undefined) found += page.length
-    else
+    if (userId === undefined) {
+      traces.found += page.length
+      traces.going += page.length
+    } else
       for (const { seq, state, what } of page) {
         const ids = idsIn(what)
         const holders = await look((session) => holdersOf(context, session, keysOfIds(ids)))
-        const verdict = entryVerdict(ids, holders, { userId, state })
-        if (verdict !== 'not theirs') found++
-        if (verdict === 'goes') going.push(seq)
+        if (countEntry(traces, ids, holders, { userId, state })) going.push(seq)
       }
     if (remove && going.length > 0) await dropEntries(context, runner, going)
-    removed += going.length
-    if (page.length < PAGE) return { found, removed }
+    if (page.length < PAGE) return traces
     after = page.at(-1)?.seq as number
   }
 }

@@ -7,6 +7,7 @@ import type {
   VectorsByHash,
   WaitingPart,
 } from '../../contract/erase.js'
+import { checkShared, HAND_BACK } from '../../repository/erased-traces.js'
 import type { SqlContext, SqlStoreContext } from './context.js'
 import type { SqlRunner } from './engine.js'
 import { RecordEraser } from './erase-records.js'
@@ -84,7 +85,8 @@ export class SqlEraseTarget implements EraseTarget {
     }
     await deleting(async () => {
       // First of all: whose an entry is, is known by the records that it names.
-      count(JOURNAL, (await eraseJournal(context, subject, true)).removed)
+      checkShared(await eraseJournal(context, subject, false))
+      count(JOURNAL, (await eraseJournal(context, subject, true)).going)
       await eraser.run()
       if (subject.userId === undefined) count(OPERATIONS, await this.#drain(context, means, 'dropAllOperations'))
       else {
@@ -115,7 +117,9 @@ export class SqlEraseTarget implements EraseTarget {
     const statement = eraseStatements(engine).waiting[subject.userId === undefined ? 0 : 1]
     if (!statement) return []
     const rows = await (runner.current ?? runner.read)(async (session) => session.all(statement, { tenantId }))
-    return rows.filter(({ follower }) => follower !== FOLLOWER)
+    const { unknown } = await eraseJournal(this.#context(subject), subject, false)
+    const entries = unknown > 0 ? [{ follower: HAND_BACK, records: unknown }] : []
+    return [...rows.filter(({ follower }) => follower !== FOLLOWER), ...entries]
   }
 
   scrub(_subject: ErasureSubject, deadline: number): Promise<readonly ScrubStep[]> {
