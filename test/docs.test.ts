@@ -47,6 +47,7 @@ describe.each([
   ['docs/chromadb.md', 1],
   ['docs/redis.md', 1],
   ['docs/observability.md', 1],
+  ['docs/erase.md', 1],
 ] as const)('%s', (path, least) => {
   const examples = examplesOf(path)
   test(`has at least ${least} examples`, () => expect(examples.length).toBeGreaterThanOrEqual(least))
