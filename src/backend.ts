@@ -22,6 +22,7 @@ import { type EmbedderSettings, providerOf } from './embeddings/provider.js'
 import { ConfigurationError } from './errors.js'
 import { makeMemory } from './memory.js'
 import { parseOptions } from './model/parse.js'
+import { isDead, newOwner } from './owner.js'
 import { findKind, sqlitePath } from './registry.js'
 import { guarded } from './telemetry/logger.js'
 import { type Telemetry, telemetryOf } from './telemetry/telemetry.js'
@@ -101,7 +102,7 @@ export function prepare(nameOrUrl: string, given: object): Prepared {
   const logger = options.logger && guarded(options.logger)
   const telemetry = telemetryOf(options, name, logger)
   const load = async (more: Pick<Means, 'semantic' | 'wrote'> = {}) => {
-    const told = { logger, counters: telemetry ?? undefined }
+    const told = { logger, counters: telemetry ?? undefined, newOwner, isDead }
     const means: Means = { clock, newId, weights, vectors: await vectorSettings(options), ...told, ...more }
     return kind.create(options, means, capabilities)
   }

@@ -72,7 +72,10 @@ export class ComposedBackend implements Backend {
       await cache?.member.open()
       const { followed } = primary
       if (followed) await this.#join(followed)
-      else if (semantic) throw new ConfigurationError('the primary cannot be followed: use SQLite or PostgreSQL')
+      else if (semantic || cache?.reads)
+        throw new ConfigurationError(
+          'the primary cannot be followed: under rowLevelSecurity, whoever tells the others must see all tenants; give maintenanceConnectionString',
+        )
     } catch (error) {
       await Promise.allSettled([semantic?.close(), cache?.member.close()])
       await primary.close()
@@ -87,7 +90,7 @@ export class ComposedBackend implements Backend {
       const follower = await followed.follow(planOf(SEMANTIC, semantic.parts.place))
       await semantic.join(followed, follower)
       // A store that is merely away is waited for; one that does not fit is refused now.
-      await semantic.ready().catch((error: unknown) => {
+      await semantic.greet().catch((error: unknown) => {
         if (error instanceof ConfigurationError) throw error
       })
       following.push({ follower, settling: followed.semantic(follower, this.#telling(semantic)) })
@@ -100,7 +103,7 @@ export class ComposedBackend implements Backend {
     this.#following = following.map((each) => ({ ...each, settler: this.#settlerOf(each.settling) }))
     this.wrote()
     if (semantic) semantic.onMove = (follower) => this.#move(followed, semantic, follower)
-    if (cache?.reads) regaining(cache.member, cache.reads, () => this.#of(CACHE)?.settler)
+    if (cache?.reads) regaining({ followed, member: cache.member, reads: cache.reads }, () => this.#of(CACHE))
   }
 
   #settlerOf(settling: FollowerSettling): Settler {

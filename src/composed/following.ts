@@ -42,14 +42,21 @@ export async function untilTold(
   }
 }
 
-/** What a cache holds is believed when it was told of everything that changed while it was away. */
-export function regaining(member: CacheMember, reads: ReadCache, settler: () => Settler | undefined): void {
+/** What a cache holds is believed when it was told of everything that was written before it came back. */
+export function regaining(
+  { followed, member, reads }: { readonly followed: Followed; readonly member: CacheMember; readonly reads: ReadCache },
+  cache: () => Following | undefined,
+): void {
   const regain = async (): Promise<void> => {
+    let back: number | null = null
     for (let pause = 2; !member.away && !reads.trusted; pause = Math.min(1000, pause * 2)) {
-      const own = settler()
+      const own = cache()
       if (!own) return
-      const report = await own.settle({ deadline: 60_000 }).catch(() => null)
-      if (report?.pending === 0) return reads.trust()
+      const before = await followed.pendingSince(own.follower.name).catch(() => null)
+      back ??= before?.now ?? null
+      own.settler.poke()
+      const told = before !== null && back !== null && (before.oldest === null || before.oldest > back)
+      if (told && !(await isReplaced(followed, own).catch(() => true))) return reads.trust()
       await sleep(pause, undefined, { ref: false })
     }
   }
@@ -57,6 +64,10 @@ export function regaining(member: CacheMember, reads: ReadCache, settler: () => 
   member.onBack = () => void regain()
   if (!member.away) void regain()
 }
+
+/** Whether another process has put another one in its place. */
+const isReplaced = async (followed: Followed, { follower }: Following): Promise<boolean> =>
+  !(await followed.followers()).some(({ name, place }) => name === follower.name && place === follower.place)
 
 export const planOf = (name: 'semantic' | 'cache', place: string): FollowerPlan => ({
   name,

@@ -9,11 +9,28 @@ import type {
   SemanticSearch,
   SemanticTarget,
 } from '../contract/follow.js'
-import { ConfigurationError, ConnectionError } from '../errors.js'
+import { ConfigurationError, ConnectionError, TimeoutError } from '../errors.js'
 import type { SearchKind } from '../model/records.js'
 
 /** Milliseconds after which a search looks again whether the collections are those in use. */
 export const ATTENDED = 2000
+
+/** Milliseconds that a search waits for it, at most; and that it is left alone after one has waited in vain. */
+const PATIENCE = 3000
+const AWAY = 2000
+
+async function inTime<T>(work: Promise<T>, callTimeout: number): Promise<T> {
+  const most = Math.min(PATIENCE, callTimeout)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TimeoutError(`the semantic store did not answer within ${most} ms`)), most)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
 
 /** A semantic store that is not open yet. */
 export interface SemanticParts {
@@ -38,6 +55,7 @@ export class SemanticMember implements SemanticSearch, SemanticTarget {
   #opening: Promise<SemanticIndex> | null = null
   /** When it was last known to be the one in use. */
   #attended = Number.NEGATIVE_INFINITY
+  #awayUntil = Number.NEGATIVE_INFINITY
 
   constructor(readonly parts: SemanticParts) {}
 
@@ -93,6 +111,17 @@ export class SemanticMember implements SemanticSearch, SemanticTarget {
   }
 
   async nearest(tenantId: string, kind: SearchKind, question: NearQuestion): Promise<readonly NearVector[]> {
+    if (performance.now() < this.#awayUntil) throw new ConnectionError('the semantic store is away')
+    try {
+      return await inTime(this.#nearest(tenantId, kind, question), this.parts.callTimeout)
+    } catch (error) {
+      // Others need not find out by waiting, too.
+      if (error instanceof ConnectionError || error instanceof TimeoutError) this.#awayUntil = performance.now() + AWAY
+      throw error
+    }
+  }
+
+  async #nearest(tenantId: string, kind: SearchKind, question: NearQuestion): Promise<readonly NearVector[]> {
     if (performance.now() - this.#attended > ATTENDED) await this.#moved()
     const index = await this.ready()
     try {
@@ -109,6 +138,11 @@ export class SemanticMember implements SemanticSearch, SemanticTarget {
       () => false,
       (error) => error instanceof Moved,
     )
+  }
+
+  /** The open store, or nothing yet where it is slow to answer. */
+  async greet(): Promise<void> {
+    await inTime(this.ready(), this.parts.callTimeout)
   }
 
   /** The store, for those who look after it. */

@@ -74,9 +74,10 @@ export type UnitScope = Omit<BackendScope, 'purgeExpired' | 'events' | 'rateLimi
   readonly journal?: UnitJournal
   /**
    * What the unit's cache writes will change, told before it is committed: a process that dies before it changed them
-   * has others forget them. Answers what to call when they are changed; null where nobody would.
+   * has others forget them. Answers what to call when they are changed, and whether nobody
+   * else has changed them meanwhile; null where nobody would forget them.
    */
-  cacheKeys?(keys: readonly string[]): Promise<(() => Promise<void>) | null>
+  cacheKeys?(keys: readonly string[]): Promise<(() => Promise<boolean>) | null>
   /** Runs the work between a savepoint and its release or rollback. */
   savepoint<T>(work: (scope: UnitScope) => Promise<T>): Promise<T>
 }

@@ -14,6 +14,9 @@ export interface Means {
   /** What the parts of a hybrid search count. */
   readonly weights: { readonly text: number; readonly vector: number }
   readonly vectors: VectorSettings
+  /** Makes names of those who take work, and tells whether one of them has ended with its process. */
+  readonly newOwner?: (() => string) | undefined
+  readonly isDead?: ((owner: string) => boolean) | undefined
   readonly logger?: Logger | undefined
   readonly counters?: Counters | undefined
   /** Finds by meaning in the backend's place, which then keeps vectors and compares none. */

@@ -171,6 +171,8 @@ export interface Followed {
   requeue(name: string): Promise<number>
   /** Per follower. */
   depths(): Promise<readonly OutboxDepth[]>
+  /** When the oldest of what a follower still has to be told was written, and the primary's time now. */
+  pendingSince(follower: string): Promise<{ readonly oldest: number | null; readonly now: number }>
   /** How many entries of one tenant wait, those that are parked left out. */
   waiting(tenantId: string, follower: string): Promise<number>
   /** The records that have a vector, by row, in pages; of one tenant or all. */

@@ -201,9 +201,10 @@ export class CacheChanges {
   /**
    * The same where others forget the keys if this process does not come to it.
    *
-   * @param told To be called when they are changed; null where nobody else looks after them.
+   * @param told To be called when they are changed; null where nobody else looks after them. It answers false where others
+   * have changed them meanwhile: then they are forgotten, for the older change may have come last.
    */
-  async applyAfter(told: (() => Promise<void>) | null): Promise<void> {
+  async applyAfter(told: (() => Promise<boolean>) | null): Promise<void> {
     if (!told) return this.apply()
     try {
       await this.apply()
@@ -212,6 +213,7 @@ export class CacheChanges {
       if (isAway(error)) return
       throw error
     }
-    await told().catch(() => undefined)
+    const last = await told().catch(() => true)
+    if (!last) await orMiss(this.cache.apply(new Map([...this.#changes.keys()].map((key) => [key, null]))), undefined)
   }
 }

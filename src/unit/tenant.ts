@@ -32,7 +32,7 @@ function unitRunner(lifecycle: Lifecycle, caches: Caches, tokens: TokenCounter, 
       const means: UnitMeans = { root: lifecycle, tenantId, capabilities: backend.capabilities, tokens }
       const unit: RunUnit = (work) => backend.unit(tenantId, work)
       let records: () => readonly { kind: string; key: readonly string[] }[] = () => []
-      let told: (() => Promise<void>) | null = null
+      let told: (() => Promise<boolean>) | null = null
       const run = async (scope: UnitScope): Promise<unknown> => {
         const made = runUnit(means, scope, changes, callback)
         records = () => made.state.records

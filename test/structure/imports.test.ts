@@ -18,9 +18,21 @@ const LEVELS: readonly (readonly string[])[] = [
   ['model'],
   ['contract'],
   ['repository', 'telemetry'],
-  ['backends', 'context', 'embeddings', 'search', 'unit', 'migrate', 'transfer', 'import', 'erase', 'archive', 'fallback'],
+  [
+    'backends',
+    'context',
+    'embeddings',
+    'search',
+    'unit',
+    'migrate',
+    'transfer',
+    'import',
+    'erase',
+    'archive',
+    'fallback',
+  ],
   ['composed'],
-  ['memory', 'configuration', 'spellings', 'places'],
+  ['memory', 'configuration', 'spellings', 'places', 'owner'],
   ['registry'],
   ['backend'],
   ['entries'],
@@ -149,7 +161,7 @@ const isMember = (node: ts.Node, object: string, member?: string): boolean =>
 describe('the rooms between the doors', () => {
   const inner = sources.filter(
     ({ path }) =>
-      !/^src\/(memory\.ts|create-memory\.ts|backend\.ts|with-fallback\.ts|environment\.ts|integrations\/|cli\/)/.test(
+      !/^src\/(memory\.ts|create-memory\.ts|owner\.ts|backend\.ts|with-fallback\.ts|environment\.ts|integrations\/|cli\/)/.test(
         path,
       ),
   )

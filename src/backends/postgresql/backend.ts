@@ -45,6 +45,8 @@ export interface PostgresqlSettings extends PostgresqlOptions {
   readonly weights: { readonly text: number; readonly vector: number }
   readonly semantic?: SemanticSearch | undefined
   readonly wrote?: (() => void) | undefined
+  readonly newOwner?: (() => string) | undefined
+  readonly isDead?: ((owner: string) => boolean) | undefined
   readonly logger?: Logger | undefined
   readonly counters?: Counters | undefined
 }
@@ -131,6 +133,8 @@ export class PostgresqlBackend implements Backend {
       checks: new Checks({ ...DEFAULT_LIMITS, ...limits }),
       clock,
       newId,
+      newOwner: this.settings.newOwner,
+      isDead: this.settings.isDead,
       logger: this.settings.logger,
       counters: this.settings.counters,
     }
@@ -144,7 +148,11 @@ export class PostgresqlBackend implements Backend {
   }
 
   get followed(): Followed | undefined {
-    return this.#open ? new SqlFollowed(this.#open.store, this.#open.access.upkeep) : undefined
+    if (!this.#open) return undefined
+    const { store, access, connections } = this.#open
+    // What is told is of all tenants.
+    if (this.settings.rowLevelSecurity && !connections.maintenance) return undefined
+    return new SqlFollowed(store, access.upkeep)
   }
 
   get erasing(): readonly EraseTarget[] {

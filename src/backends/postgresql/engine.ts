@@ -60,6 +60,8 @@ export function postgresqlEngine({ vectors, secured }: EngineOptions): SqlEngine
     // Drawn by each row: others see them only when they are committed, and none is drawn before its row is locked.
     revision: sql`nextval('bruno_revision')`,
     join: sql`join`,
+    databaseTime: sql`floor(extract(epoch from clock_timestamp()) * 1000)::bigint`,
+    milliseconds: (instant) => sql`floor(extract(epoch from ${instant}) * 1000)::bigint`,
     olderEnded: (runner) => olderEnded(engine, runner),
     raiseRevision: (session, above) => raiseRevision(engine, session, above),
     forUpdate: sql`for update`,

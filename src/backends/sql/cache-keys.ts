@@ -33,13 +33,14 @@ const statements = perEngine((engine) => {
  * Puts what a unit will change in the cache into its own transaction, by name alone: if its process dies before it has
  * changed them, the keys are forgotten.
  *
- * @returns To be called when they are changed; null where there is no cache beside the memory.
+ * @returns To be called when they are changed; answers false where another unit has changed one of them meanwhile, so that
+ * nobody knows whose change was the last. Null where there is no cache beside the memory.
  */
 export async function tellOfKeys(
   context: SqlContext,
   session: SqlSession,
   keys: readonly string[],
-): Promise<(() => Promise<void>) | null> {
+): Promise<(() => Promise<boolean>) | null> {
   const { engine, tenantId, runner } = context
   const { tell, done } = statements(engine)
   const at = now(context)
@@ -54,6 +55,7 @@ export async function tellOfKeys(
     const seen = engine.conditions.encodeRows(
       rows.map(({ follower, recordId, revision }) => [follower, recordId, revision]),
     )
-    await runner.write(async (writing) => writing.run(done, { tenantId, keys: seen }))
+    const removed = await runner.write(async (writing) => writing.run(done, { tenantId, keys: seen }))
+    return removed === rows.length
   }
 }

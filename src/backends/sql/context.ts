@@ -23,6 +23,9 @@ export interface SqlStoreContext {
   readonly checks: Checks
   readonly clock: () => number
   readonly newId: () => string
+  /** Makes names of those who take work, and tells whether one of them has ended. */
+  readonly newOwner?: (() => string) | undefined
+  readonly isDead?: ((owner: string) => boolean) | undefined
   readonly logger?: Logger | undefined
   readonly counters?: Counters | undefined
 }

@@ -43,6 +43,10 @@ export interface SqlEngine {
   readonly revision: SQL
   /** `join`, or the engine's way to say that the left side is read first, where its planner would not see it. */
   readonly join: SQL
+  /** The engine's own clock, in milliseconds since the epoch. */
+  readonly databaseTime: SQL
+  /** An instant as it is stored, in milliseconds since the epoch. */
+  milliseconds(instant: SQL): SQL
   /** Waits until every transaction that is open now has ended; absent where there is one writer at a time. */
   olderEnded?(runner: SqlRunner): Promise<void>
   /** Sees to it that revisions drawn from now on are higher. */

@@ -1,9 +1,11 @@
-import { sql } from 'drizzle-orm/sql/sql'
+import { type SQL, sql } from 'drizzle-orm/sql/sql'
 import type { SearchKind } from '../../model/records.js'
 import { perEngine, type SqlEngine, TABLE_OF } from './engine.js'
 import { OUTBOX_KEY } from './outbox.js'
 import { bind, count, list, value } from './statement.js'
 import { RECORD } from './vector-statements.js'
+
+const number = (query: SQL) => ({ sql: query, decode: (v: unknown) => (v === null ? null : Number(v)) })
 
 function ofKind(engine: SqlEngine, kind: SearchKind) {
   const { embeddings: e, outbox: o, messages: m, documents: d } = engine.tables
@@ -13,7 +15,6 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
   const entry = { tenantId: t.tenantId, scope: text(scope), id: t.id, seq: t.seq, revision: t.revision }
   const embedded = sql`${e.tenantId} = ${t.tenantId} and ${e.space} = ${value('space')} and ${e.kind} = ${sql.raw(`'${kind}'`)}
     and ${e.scope} = ${scope} and ${e.recordId} = ${t.id}`
-  const number = (query: typeof scope) => ({ sql: query, decode: (v: unknown) => (v === null ? null : Number(v)) })
   const expected = (tenant: boolean) => sql`select ${list(entry)} from ${t} join ${e} on ${embedded}
     where ${t.seq} > ${value('after')} ${tenant ? sql`and ${t.tenantId} = ${value('tenantId')}` : sql``}
     order by ${t.seq} limit ${value('limit')}`
@@ -85,6 +86,11 @@ export const followedStatements = perEngine((engine) => {
       { at: o.createdAt },
       () => sql`select ${o.createdAt} from ${o} where ${o.follower} = ${value('follower')} and ${o.parkedAt} is null
         order by ${o.nextAttemptAt}, ${o.revision} limit 1`,
+    ),
+    pendingSince: engine.statement(
+      { oldest: number(sql``), now: count(sql``) },
+      () => sql`select ${engine.milliseconds(sql`min(${o.createdAt})`)}, ${engine.databaseTime} from ${o}
+        where ${o.follower} = ${value('follower')} and ${o.parkedAt} is null and ${o.kind} <> 'cache'`,
     ),
     waiting: engine.statement(
       { n: count(sql``) },

@@ -184,11 +184,15 @@ export class SqlFollowed implements Followed {
   }
 
   semantic({ name }: FollowerRecord, target: SemanticTarget): FollowerSettling {
-    return new SemanticSettler(this.store, this.runner, target, { follower: name, owner: this.store.newId() })
+    return new SemanticSettler(this.store, this.runner, target, { follower: name, owner: this.#owner() })
   }
 
   cache({ name }: FollowerRecord, target: CacheTarget): FollowerSettling {
-    return new CacheSettler(this.store, this.runner, target, { follower: name, owner: this.store.newId() })
+    return new CacheSettler(this.store, this.runner, target, { follower: name, owner: this.#owner() })
+  }
+
+  #owner(): string {
+    return this.store.newOwner?.() ?? this.store.newId()
   }
 
   requeue(name: string): Promise<number> {
@@ -208,6 +212,11 @@ export class SqlFollowed implements Followed {
       }
       return depths
     })
+  }
+
+  async pendingSince(follower: string): ReturnType<Followed['pendingSince']> {
+    const [row] = await this.#look(async (session) => session.all(this.#s.pendingSince, { follower }))
+    return row ?? { oldest: null, now: 0 }
   }
 
   async waiting(tenantId: string, follower: string): Promise<number> {

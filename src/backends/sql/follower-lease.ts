@@ -8,6 +8,7 @@ const statements = perEngine((engine) => {
   const mine = sql`${f.name} = ${value('follower')}`
   const free = sql`${mine} and (${f.leaseOwner} is null or ${f.leaseOwner} = ${value('owner')} or ${f.leaseUntil} <= ${bind(f.leaseUntil, 'now')})`
   return {
+    holder: engine.statement({ owner: f.leaseOwner }, () => sql`select ${f.leaseOwner} from ${f} where ${mine}`),
     free: engine.statement({ n: count(sql``) }, () => sql`select 1 from ${f} where ${free}`),
     take: engine.command(
       () => sql`update ${f} set lease_epoch = lease_epoch + case when lease_owner = ${value('owner')} then 0 else 1 end,
@@ -37,11 +38,29 @@ export class FollowerLease {
     if (this.#until - at.getTime() > time / 2) return true
     const { free, take } = statements(this.store.engine)
     const values = { follower, owner, now: at }
-    if ((await this.runner.read(async (session) => session.all(free, values))).length === 0) return false
+    const look = this.runner.current ?? this.runner.read
+    if ((await look(async (session) => session.all(free, values))).length === 0 && !(await this.#bury())) return false
     const until = new Date(at.getTime() + time)
     const taken = await this.runner.write(async (session) => session.run(take, { ...values, until }))
     this.#until = taken > 0 ? until.getTime() : 0
     return taken > 0
+  }
+
+  /** Whether a request that is begun now ends while it is this process's. */
+  holdsFor(ms: number): boolean {
+    return this.#until - this.store.clock() > ms
+  }
+
+  /** Takes the lease from a process of this machine that has ended without leaving it. */
+  async #bury(): Promise<boolean> {
+    const { follower } = this.options
+    const { holder, leave } = statements(this.store.engine)
+    const look = this.runner.current ?? this.runner.read
+    const [found] = await look(async (session) => session.all(holder, { follower }))
+    const owner = found?.owner
+    if (!owner || !this.store.isDead?.(owner)) return false
+    await this.runner.write(async (session) => session.run(leave, { follower, owner }))
+    return true
   }
 
   /** Lets another process go on at once. */

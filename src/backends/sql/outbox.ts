@@ -4,7 +4,7 @@ import type { SettleReport } from '../../contract/statistics.js'
 import type { ErrorCode } from '../../errors.js'
 import { now, type SqlStoreContext } from './context.js'
 import { perEngine, type SqlRunner, type SqlSession } from './engine.js'
-import { bind, count, value } from './statement.js'
+import { bind, count, type Statement, value } from './statement.js'
 
 const MAX_ATTEMPTS = 5
 const FIRST_DELAY = 1000
@@ -35,17 +35,26 @@ const statements = perEngine((engine) => {
   const asSeen = these(sql`select tenant_id, kind, scope, record_id from seen`)
   const counted = { n: count(sql``) }
   return {
-    claim: engine.statement(
-      entry,
-      // Chosen once, before any is taken; in the order in which they were written.
-      () => sql`with due as materialized (
-          select tenant_id, kind, scope, record_id from ${o} where ${due}
+    /** By whether what others have taken is left to them. */
+    claim: [waits, due].map((wanted) =>
+      engine.statement(
+        entry,
+        // Chosen once, before any is taken; in the order in which they were written.
+        () => sql`with due as materialized (
+          select tenant_id, kind, scope, record_id from ${o} where ${wanted}
           order by ${o.nextAttemptAt}, ${o.revision} limit ${value('limit')} ${engine.forClaim}
         ) update ${o} set lease_owner = ${value('owner')}, lease_until = ${bind(o.leaseUntil, 'until')}
         where ${these(sql`select tenant_id, kind, scope, record_id from due`)}
         returning ${sql.raw('tenant_id, kind, scope, record_id, revision, attempts')}`,
+      ),
     ),
-    due: engine.statement(counted, () => sql`select 1 from ${o} where ${due} limit 1`),
+    /** What is being written at this moment is left alone. */
+    renew: engine.command(
+      () => sql`with held as materialized (
+          select tenant_id, kind, scope, record_id from ${o} where ${mine} and ${o.leaseOwner} = ${value('owner')} ${engine.forClaim}
+        ) update ${o} set lease_until = ${bind(o.leaseUntil, 'until')} where ${these(sql`select tenant_id, kind, scope, record_id from held`)}`,
+    ),
+    due: [waits, due].map((wanted) => engine.statement(counted, () => sql`select 1 from ${o} where ${wanted} limit 1`)),
     /** Only as they were taken: what was written meanwhile is due again, to this owner at once. */
     done: engine.statement(
       key,
@@ -75,8 +84,10 @@ export interface OutboxOptions {
   readonly owner: string
   /** Entries taken in one go. */
   readonly batch: number
-  /** Milliseconds for which what was taken is left to its taker. */
+  /** Milliseconds for which what was taken is left to its taker, who renews it. */
   readonly lease: number
+  /** Whether the follower is this owner's alone: what another one had taken was left by it. */
+  readonly alone?: boolean | undefined
 }
 
 /** What one follower still has to be told, as one settler works it off. */
@@ -100,11 +111,24 @@ export class Outbox {
     const at = now(this.store)
     const values = { ...this.#mine, now: at }
     const look = this.runner.current ?? this.runner.read
-    const some = await look(async (session) => session.all(this.#s.due, values))
+    const some = await look(async (session) =>
+      session.all(this.#s.due[this.options.alone ? 0 : 1] as Statement<unknown>, values),
+    )
     if (some.length === 0) return []
-    const { batch, lease } = this.options
-    const until = new Date(at.getTime() + lease)
-    return this.runner.write(async (session) => session.all(this.#s.claim, { ...values, until, limit: batch }))
+    const { batch, alone = false } = this.options
+    const until = this.#until(at)
+    const statement = this.#s.claim[alone ? 0 : 1] as Statement<OutboxEntry>
+    return this.runner.write(async (session) => session.all(statement, { ...values, until, limit: batch }))
+  }
+
+  #until(at: Date): Date {
+    return new Date(at.getTime() + this.options.lease)
+  }
+
+  /** Keeps what was taken. */
+  async renew(): Promise<void> {
+    const until = this.#until(now(this.store))
+    await this.runner.write(async (session) => session.run(this.#s.renew, { ...this.#mine, until }))
   }
 
   /** Removes entries that are as they were taken, and answers these. */

@@ -20,7 +20,8 @@ import type { OpenSpace, VectorRow } from './vectors.js'
 
 /** Records taken in one go: they are in memory together. */
 const BATCH = 256
-const SHORTEST_LEASE = 120_000
+/** Milliseconds until others go on in the place of a process that was killed; one that works renews what it has. */
+const LEASE = 3000
 /** Refusals of so many records at once are the store's fault, not theirs. */
 const SUSPICIOUS = 8
 /** Milliseconds between two looks for what may be forgotten. */
@@ -50,7 +51,6 @@ const keyOf = (tenantId: string, scope: string, id: string): string => JSON.stri
 export class SemanticSettler implements FollowerSettling {
   readonly #outbox: Outbox
   readonly #lease: FollowerLease | null
-  readonly #leaseTime: number
   #forgotten = 0
 
   constructor(
@@ -59,11 +59,11 @@ export class SemanticSettler implements FollowerSettling {
     readonly target: SemanticTarget,
     { follower, owner }: { readonly follower: string; readonly owner: string },
   ) {
-    this.#leaseTime = Math.max(SHORTEST_LEASE, 4 * target.callTimeout)
-    this.#outbox = new Outbox(store, runner, { follower, owner, batch: BATCH, lease: this.#leaseTime })
-    this.#lease = target.sideBySide
-      ? null
-      : new FollowerLease(store, runner, { follower, owner, time: this.#leaseTime })
+    const alone = !target.sideBySide
+    this.#outbox = new Outbox(store, runner, { follower, owner, batch: BATCH, lease: LEASE, alone })
+    // A request of the one before is over by then.
+    const time = Math.max(LEASE, 2.5 * target.callTimeout)
+    this.#lease = alone ? new FollowerLease(store, runner, { follower, owner, time }) : null
   }
 
   /** One batch; answers how many records it dealt with. */
@@ -76,28 +76,40 @@ export class SemanticSettler implements FollowerSettling {
       await this.#forget(began)
       return 0
     }
+    const beat = setInterval(() => void this.#renew().catch(() => undefined), LEASE / 3)
     try {
-      await this.#work(entries, began + this.#leaseTime / 2)
+      await this.#work(entries)
       return entries.length
     } catch (error) {
       await this.#outbox.release()
       throw error
+    } finally {
+      clearInterval(beat)
     }
   }
 
-  /** @param until Afterwards others may have taken the entries: nothing is written any more. */
-  async #work(entries: readonly OutboxEntry[], until: number): Promise<void> {
+  async #renew(): Promise<void> {
+    await this.#outbox.renew()
+    await this.#lease?.take()
+  }
+
+  /** Whether a write may be begun: where the store decides itself between two, a late one does no harm. */
+  get #holds(): boolean {
+    return this.#lease?.holdsFor(this.target.callTimeout) ?? true
+  }
+
+  async #work(entries: readonly OutboxEntry[]): Promise<void> {
     const { embedder } = this.store.vectors
     const maker = embedder ? new VectorMaker(this.store, this.runner, embedder) : null
     const space = this.store.vectors.space ?? (await maker?.space()) ?? null
     const { ready, unmade } = await this.#read(space, entries, maker !== null)
-    if (!maker || !space) return this.#bring(ready, until)
+    if (!maker || !space) return this.#bring(ready)
     const { known, rest } = await maker.known(space, unmade)
     // What needs no model does not wait for one, nor for one that fails.
-    await this.#bring([...ready, ...(await this.#keep(space, known))], until)
+    await this.#bring([...ready, ...(await this.#keep(space, known))])
     if (rest.length === 0) return
     const made = await maker.make(rest)
-    await this.#bring(await this.#keep(space, made), until)
+    await this.#bring(await this.#keep(space, made))
   }
 
   async #read(space: OpenSpace | null, entries: readonly OutboxEntry[], making: boolean) {
@@ -183,27 +195,24 @@ export class SemanticSettler implements FollowerSettling {
   }
 
   /** The batch at once; where it is refused, in halves, so that a record that the store cannot take stops no other. */
-  async #bring(works: readonly Work[], until: number): Promise<void> {
+  async #bring(works: readonly Work[]): Promise<void> {
     if (works.length === 0) return
-    const refused = await this.#tried(works, until)
+    const refused = await this.#tried(works)
     const [first] = refused
     if (first && refused.length === works.length && works.length >= SUSPICIOUS) throw first.error
     for (const { entry, error } of refused)
       await this.runner.write((session) => this.#outbox.failed(session, entry, error.code))
   }
 
-  async #tried(
-    works: readonly Work[],
-    until: number,
-  ): Promise<{ readonly entry: OutboxEntry; readonly error: BrunoMemoryError }[]> {
-    if (this.store.clock() > until) return []
+  async #tried(works: readonly Work[]): Promise<{ readonly entry: OutboxEntry; readonly error: BrunoMemoryError }[]> {
+    if (!this.#holds) return []
     try {
       await this.target.bring(works.map(({ state }) => state))
     } catch (error) {
       if (!refuses(error)) throw error
       if (works.length === 1) return works.map(({ entry }) => ({ entry, error }))
       const half = works.length >> 1
-      return [...(await this.#tried(works.slice(0, half), until)), ...(await this.#tried(works.slice(half), until))]
+      return [...(await this.#tried(works.slice(0, half))), ...(await this.#tried(works.slice(half)))]
     }
     await this.#outbox.finish(works.map(({ entry }) => entry))
     return []
@@ -213,7 +222,7 @@ export class SemanticSettler implements FollowerSettling {
     if (now - this.#forgotten < FORGET) return
     this.#forgotten = now
     // Whatever was on its way when a record was deleted has arrived by then, or was given up.
-    await this.target.forget(now - 2 * this.#leaseTime)
+    await this.target.forget(now - FORGET)
   }
 
   report(): Promise<SettleReport> {

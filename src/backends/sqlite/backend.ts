@@ -39,6 +39,8 @@ export interface SqliteSettings extends SqliteOptions {
   readonly weights: { readonly text: number; readonly vector: number }
   readonly semantic?: SemanticSearch | undefined
   readonly wrote?: (() => void) | undefined
+  readonly newOwner?: (() => string) | undefined
+  readonly isDead?: ((owner: string) => boolean) | undefined
   readonly logger?: Logger | undefined
   readonly counters?: Counters | undefined
 }
@@ -125,6 +127,8 @@ export class SqliteBackend implements Backend {
       checks: new Checks({ ...DEFAULT_LIMITS, ...limits }),
       clock,
       newId,
+      newOwner: this.settings.newOwner,
+      isDead: this.settings.isDead,
       logger: this.settings.logger,
       counters: this.settings.counters,
     }

@@ -120,6 +120,8 @@ export function sqliteEngine(): SqlEngine {
     tables,
     revision: value(REVISION),
     join: sql`cross join`,
+    databaseTime: sql`cast(unixepoch('subsec') * 1000 as integer)`,
+    milliseconds: (instant) => instant,
     raiseRevision: async (session, above) => {
       await session.run(raise(engine), { above })
     },

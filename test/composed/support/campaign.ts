@@ -27,7 +27,6 @@ export interface CampaignReport extends Differences {
 }
 
 const TENANTS = ['t0', 't1', 't2']
-const LEASE = 1000
 const WITHIN = 5000
 /** Whoever changes a key in the cache has five seconds for it, before others forget it. */
 const WITHIN_KEYS = 8000
@@ -146,7 +145,7 @@ export class Campaign {
     const incarnation = `i${++this.#incarnation}`
     const options = { ...this.stores.optionsOf(incarnation), settle } as const
     const seed = Math.floor(this.#random() * 2 ** 31)
-    return new Child(this.script, { role, options, tenants: TENANTS, incarnation, seed, step, lease: LEASE })
+    return new Child(this.script, { role, options, tenants: TENANTS, incarnation, seed, step })
   }
 
   #settles(step: ChildPlan['step']): boolean {

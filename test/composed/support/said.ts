@@ -11,8 +11,6 @@ export interface ChildPlan {
   readonly seed: number
   /** Where it ends itself by SIGKILL, at which time of its coming there. */
   readonly step: { readonly name: Step; readonly after: number } | null
-  /** Milliseconds that entries are left to their taker, and a store to its settler. */
-  readonly lease: number
 }
 
 /** A record by kind, tenant, scope and id, as JSON. */

@@ -1,4 +1,3 @@
-import { FollowerLease } from '../../../src/backends/sql/follower-lease.js'
 import { Outbox } from '../../../src/backends/sql/outbox.js'
 import { HttpClient } from '../../../src/backends/vector/http.js'
 import { SemanticIndex } from '../../../src/backends/vector/semantic.js'
@@ -107,16 +106,4 @@ export function dieAt(step: Step, nth: number): void {
     invalidated: () => around(ReadCache.prototype, 'invalidate', after(reached)),
   }
   steps[step]()
-}
-
-/** What a killed process had taken is free again after this, in milliseconds: a test waits for no lease of minutes. */
-export function shortLeases(ms: number): void {
-  const set = (name: string) => (method: Method) =>
-    function (this: unknown, ...args: never[]) {
-      const { options } = this as { options: Record<string, unknown> }
-      options[name] = Math.min(options[name] as number, ms)
-      return method.apply(this, args)
-    }
-  around(Outbox.prototype, 'claim', set('lease'))
-  around(FollowerLease.prototype, 'take', set('time'))
 }
