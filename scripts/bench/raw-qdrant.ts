@@ -19,11 +19,11 @@ export function rawClient(url: string, headers: Record<string, string> = {}): Qd
 export function bareHttp(url: string) {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true })
-  const post = (path: string, body: object): Promise<unknown> =>
+  const send = (method: 'DELETE' | 'POST' | 'PUT', path: string, body: object): Promise<unknown> =>
     new Promise((resolve, reject) => {
       const text = JSON.stringify(body)
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
-      const sent = request({ agent, hostname, port, path, method: 'POST', headers }, (response) => {
+      const sent = request({ agent, hostname, port, path, method, headers }, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString())))
@@ -31,5 +31,6 @@ export function bareHttp(url: string) {
       sent.on('error', reject)
       sent.end(text)
     })
-  return { post, close: () => agent.destroy() }
+  const post = (path: string, body: object): Promise<unknown> => send('POST', path, body)
+  return { send, post, close: () => agent.destroy() }
 }
