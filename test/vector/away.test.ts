@@ -118,7 +118,12 @@ describe.each(ENGINES)('$name away', ({ name, start, secret, tls }) => {
     })
     afterAll(() => proxy.stop())
     const through = async (callTimeout = 5000): Promise<Memory> => {
-      memory = open(proxy.port, { callTimeout })
+      // The collection is made with all the time that a busy machine needs for it.
+      const collectionName = `away-${++made}`
+      const maker = open(server.port, { collectionName, callTimeout: 30_000 })
+      await maker.connect()
+      await maker.close()
+      memory = open(proxy.port, { collectionName, callTimeout })
       await memory.connect()
       return memory
     }
