@@ -297,10 +297,7 @@ export const outbox = table(
   },
   {
     key: ['follower', 'tenantId', 'kind', 'scope', 'recordId'],
-    indexes: [
-      { name: 'due', on: ['follower', 'nextAttemptAt', 'revision'] },
-      { name: 'tenant', on: ['tenantId', 'follower'] },
-    ],
+    indexes: [{ name: 'due', on: ['follower', 'nextAttemptAt', 'revision'] }],
   },
 )
 

@@ -1,5 +1,15 @@
 import type { Memory } from '../../src/index.js'
-import { DIMENSIONS, type Figure, type Ground, NAMES, opened, PRIMARIES, type Primary, seconds } from './composed.js'
+import {
+  atPostgresql,
+  DIMENSIONS,
+  type Figure,
+  type Ground,
+  NAMES,
+  opened,
+  PRIMARIES,
+  type Primary,
+  seconds,
+} from './composed.js'
 import { median } from './measure.js'
 import { bareHttp } from './raw-qdrant.js'
 import { sentences } from './sentences.js'
@@ -15,7 +25,8 @@ const memories = (n: number) =>
 
 /** Effects of messages that change, which Redis is told of one by one: what is appended is one effect a conversation. */
 async function toRedis(ground: Ground, kind: Primary, size: number): Promise<Figure> {
-  const memory = await opened({ primary: await ground.primary(kind), cache: ground.cache(), settle: 'off' })
+  const primary = await ground.primary(kind)
+  const memory = await opened({ primary, cache: ground.cache(), settle: 'off' })
   try {
     const each = size / 500
     const said = await Promise.all(
@@ -28,6 +39,7 @@ async function toRedis(ground: Ground, kind: Primary, size: number): Promise<Fig
     const appended = await seconds(() => memory.settle(DEADLINE))
     for (const some of said)
       await Promise.all(some.map(([id, message]) => memory.messages.update(id, message, { metadata: { seen: true } })))
+    await known(primary)
     const changed = await seconds(() => memory.settle(DEADLINE))
     return {
       name: `effects to Redis from ${NAMES[kind]}`,
@@ -40,6 +52,11 @@ async function toRedis(ground: Ground, kind: Primary, size: number): Promise<Fig
   } finally {
     await memory.close()
   }
+}
+
+/** What a server finds out about its tables by itself within their first minute (autovacuum). */
+async function known(url: string): Promise<void> {
+  if (!url.startsWith('sqlite:')) await atPostgresql(url, 'analyze')
 }
 
 interface Scrolled {
@@ -83,8 +100,9 @@ async function bare(http: ReturnType<typeof bareHttp>, collection: string, { poi
   return taken
 }
 
-async function filled(memory: Memory, size: number): Promise<void> {
+async function filled(memory: Memory, url: string, size: number): Promise<void> {
   for (let at = 0; at < size; at += 500) await memory.memories.addMany(memories(Math.min(500, size - at)))
+  await known(url)
 }
 
 async function toQdrant(ground: Ground, kind: Primary, size: number, rounds: number): Promise<Figure> {
@@ -93,8 +111,9 @@ async function toQdrant(ground: Ground, kind: Primary, size: number, rounds: num
   const rates: number[] = []
   for (let round = 0; round < rounds; round++) {
     const { url, collection } = ground.semantic()
-    const memory = await opened({ primary: await ground.primary(kind), semantic: url, settle: 'off' })
-    await filled(memory, size)
+    const primary = await ground.primary(kind)
+    const memory = await opened({ primary, semantic: url, settle: 'off' })
+    await filled(memory, primary, size)
     const ours = await seconds(() => memory.settle(DEADLINE))
     await memory.close()
     const all = await whole(http, ground.qdrantUrl, collection)
@@ -140,8 +159,9 @@ function paced(rate: number) {
 
 async function made(ground: Ground, kind: Primary, rate: number, size: number, batch: number): Promise<Figure> {
   const model = paced(rate)
+  const primary = await ground.primary(kind)
   const memory = await opened({
-    primary: await ground.primary(kind),
+    primary,
     semantic: ground.semantic().url,
     settle: 'off',
     embeddingFunction: model,
@@ -150,6 +170,7 @@ async function made(ground: Ground, kind: Primary, rate: number, size: number, b
   try {
     const all = Array.from({ length: size }, (_, i) => ({ userId: 'bench', content: `${text()} ${i}` }))
     for (let at = 0; at < size; at += 500) await memory.memories.addMany(all.slice(at, at + 500))
+    await known(primary)
     const ours = await seconds(() => memory.settle(DEADLINE))
     const own = await seconds(async () => {
       for (let at = 0; at < size; at += batch)

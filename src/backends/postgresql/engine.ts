@@ -66,6 +66,8 @@ export function postgresqlEngine({ vectors, secured }: EngineOptions): SqlEngine
     raiseRevision: (session, above) => raiseRevision(engine, session, above),
     forUpdate: sql`for update`,
     forClaim: sql`for update skip locked`,
+    lookedUp: ({ rows, table, columns, where, lock }) =>
+      sql`select found.* from ${rows} cross join lateral (select ${columns} from ${table} where ${where} ${lock}) as found`,
     statement: (selection, query) => makeStatement(() => bindOnce(query().toQuery(rendering)), selection),
     command: (query) => makeStatement<never>(() => bindOnce(query().toQuery(rendering)), null),
     conditions,

@@ -55,6 +55,8 @@ export interface SqlEngine {
   readonly forUpdate: SQL
   /** The same where rows that another one has taken are left to it. */
   readonly forClaim: SQL
+  /** The row of a table that each of some others names, by an index, whatever the planner believes of how many there are. */
+  lookedUp(look: LookUp): SQL
   /** A statement whose text is made at its first use. */
   statement<S extends Selection>(selection: S, query: () => SQL): Statement<Selected<S>>
   /** A statement that answers no rows. */
@@ -113,6 +115,16 @@ export interface Appends {
    * one conversation's appends each begins when the one before has ended.
    */
   submit(conversation: string, fast: Appending | null, slow: () => Promise<void>): Promise<number | null>
+}
+
+export interface LookUp {
+  /** What is looked for, with its alias. */
+  readonly rows: SQL
+  readonly table: SQL
+  readonly columns: SQL
+  readonly where: SQL
+  /** `forUpdate` or `forClaim`. */
+  readonly lock: SQL
 }
 
 /** How an engine compares vectors. */

@@ -4,7 +4,7 @@ import type { SettleReport } from '../../contract/statistics.js'
 import type { ErrorCode } from '../../errors.js'
 import { now, type SqlStoreContext } from './context.js'
 import { perEngine, type SqlRunner, type SqlSession } from './engine.js'
-import { bind, count, type Statement, value } from './statement.js'
+import { bind, count, list, type Statement, value } from './statement.js'
 
 const MAX_ATTEMPTS = 5
 const FIRST_DELAY = 1000
@@ -27,16 +27,24 @@ const statements = perEngine((engine) => {
   const waits = sql`${mine} and ${o.nextAttemptAt} <= ${bind(o.nextAttemptAt, 'now')} and ${o.parkedAt} is null`
   const due = sql`${waits}
     and (${o.leaseUntil} is null or ${o.leaseUntil} <= ${bind(o.leaseUntil, 'now')} or ${o.leaseOwner} = ${value('owner')})`
+  const others = sql`${waits} and (${o.leaseUntil} is null or ${o.leaseUntil} <= ${bind(o.leaseUntil, 'now')})`
+  const notMine = (wanted: SQL): SQL =>
+    sql`${wanted} and (${o.leaseOwner} is null or ${o.leaseOwner} <> ${value('owner')})`
   const these = (keys: SQL): SQL => sql`${mine} and (tenant_id, kind, scope, record_id) in (${keys})`
   // What somebody is writing at this moment is left alone: nobody waits for a settler while it waits for them.
-  const seen = sql`with seen as materialized (select tenant_id, kind, scope, record_id from ${o}
-    where ${mine} and (tenant_id, kind, scope, record_id, revision) in
-      (select k.tenant_id, k.kind, k.scope, k.record_id, k.seen from ${engine.conditions.rows('keys', SEEN)} as k) ${engine.forClaim})`
+  const seen = sql`with seen as materialized (${engine.lookedUp({
+    rows: sql`${engine.conditions.rows('keys', SEEN)} as k`,
+    table: sql`${o}`,
+    columns: list(key),
+    where: sql`${mine} and ${o.tenantId} = k.tenant_id and ${o.kind} = k.kind and ${o.scope} = k.scope
+      and ${o.recordId} = k.record_id and ${o.revision} = k.seen`,
+    lock: engine.forClaim,
+  })})`
   const asSeen = these(sql`select tenant_id, kind, scope, record_id from seen`)
   const counted = { n: count(sql``) }
   return {
-    /** By whether what others have taken is left to them. */
-    claim: [waits, due].map((wanted) =>
+    /** By whether what others have taken is left to them; then the same without what this owner has. */
+    claim: [waits, due, notMine(waits), notMine(others)].map((wanted) =>
       engine.statement(
         entry,
         // Chosen once, before any is taken; in the order in which they were written.
@@ -106,18 +114,19 @@ export class Outbox {
     return { follower, owner }
   }
 
-  /** Takes what is due. Most looks find nothing: they take no lock. */
-  async claim(): Promise<OutboxEntry[]> {
+  /** Takes what is due, with or without what it has already. Most looks find nothing: they take no lock. */
+  async claim(further = false): Promise<OutboxEntry[]> {
     const at = now(this.store)
     const values = { ...this.#mine, now: at }
     const look = this.runner.current ?? this.runner.read
-    const some = await look(async (session) =>
-      session.all(this.#s.due[this.options.alone ? 0 : 1] as Statement<unknown>, values),
-    )
-    if (some.length === 0) return []
     const { batch, alone = false } = this.options
+    const which = (alone ? 0 : 1) + (further ? 2 : 0)
+    // Behind a full batch there is more, as a rule.
+    const some =
+      further || (await look(async (session) => session.all(this.#s.due[which] as Statement<unknown>, values)))
+    if (some !== true && some.length === 0) return []
     const until = this.#until(at)
-    const statement = this.#s.claim[alone ? 0 : 1] as Statement<OutboxEntry>
+    const statement = this.#s.claim[which] as Statement<OutboxEntry>
     return this.runner.write(async (session) => session.all(statement, { ...values, until, limit: batch }))
   }
 

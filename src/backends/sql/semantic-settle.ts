@@ -1,25 +1,18 @@
-import type {
-  FollowedRecord,
-  FollowedState,
-  FollowerSettling,
-  OutboxEntry,
-  SemanticTarget,
-} from '../../contract/follow.js'
+import type { FollowerSettling, OutboxEntry, SemanticTarget } from '../../contract/follow.js'
 import type { SettleReport } from '../../contract/statistics.js'
-import { decodeVector } from '../../embeddings/vector.js'
 import { BrunoMemoryError, ConfigurationError } from '../../errors.js'
-import type { SearchKind } from '../../model/records.js'
 import type { SqlStoreContext } from './context.js'
 import type { SqlRunner } from './engine.js'
+import { keyOf, readStates, type Unmade, type Work } from './followed-states.js'
 import { FollowerLease } from './follower-lease.js'
 import { Outbox } from './outbox.js'
-import { embeddedText, hashOf, type ToMake, type Tried, VectorMaker } from './vector-making.js'
+import { type Tried, VectorMaker } from './vector-making.js'
 import { vectorStatements } from './vector-statements.js'
 import { writeVectors } from './vector-writing.js'
 import type { OpenSpace, VectorRow } from './vectors.js'
 
 /** Records taken in one go: they are in memory together. */
-const BATCH = 256
+const BATCH = 375
 /** Milliseconds until others go on in the place of a process that was killed; one that works renews what it has. */
 const LEASE = 3000
 /** Refusals of so many records at once are the store's fault, not theirs. */
@@ -27,22 +20,19 @@ const SUSPICIOUS = 8
 /** Milliseconds between two looks for what may be forgotten. */
 const FORGET = 600_000
 
-/** An entry with what its record is now. */
-interface Work {
-  readonly entry: OutboxEntry
-  readonly state: FollowedState
-}
-
-/** A record whose vector is still to be made. */
-interface Unmade extends ToMake {
-  readonly entry: OutboxEntry
-  readonly record: Omit<FollowedRecord, 'vector' | 'hash'>
+/** A batch that was taken and read: what can be told at once, and what is waited for. */
+interface Batch {
+  readonly entries: readonly OutboxEntry[]
+  readonly space: OpenSpace | null
+  readonly ready: readonly Work[]
+  /** Vectors that are kept already, of the same texts. */
+  readonly known: readonly Tried<Unmade>[]
+  /** What a model makes; null where none is asked. */
+  readonly made: Promise<readonly Tried<Unmade>[]> | null
 }
 
 const refuses = (error: unknown): error is BrunoMemoryError =>
   error instanceof BrunoMemoryError && !error.retryable && !(error instanceof ConfigurationError)
-
-const keyOf = (tenantId: string, scope: string, id: string): string => JSON.stringify([tenantId, scope, id])
 
 /**
  * Keeps a semantic store up with the records: what is written there is their current state, never a change as it was.
@@ -52,6 +42,9 @@ export class SemanticSettler implements FollowerSettling {
   readonly #outbox: Outbox
   readonly #lease: FollowerLease | null
   #forgotten = 0
+  #ahead: Promise<Batch | null> | null = null
+  /** What was taken is nobody else's until then. */
+  #held = 0
 
   constructor(
     readonly store: SqlStoreContext,
@@ -71,25 +64,67 @@ export class SemanticSettler implements FollowerSettling {
     await this.target.attend?.()
     if (this.#lease && !(await this.#lease.take())) return 0
     const began = this.store.clock()
-    const entries = await this.#outbox.claim()
-    if (entries.length === 0) {
-      await this.#forget(began)
-      return 0
-    }
     const beat = setInterval(() => void this.#renew().catch(() => undefined), LEASE / 3)
     try {
-      await this.#work(entries)
-      return entries.length
+      const batch = (await this.#taken()) ?? (await this.#take())
+      if (!batch) await this.#forget(began)
+      else await this.#work(batch)
+      return batch?.entries.length ?? 0
     } catch (error) {
-      await this.#outbox.release()
+      await this.#leave()
       throw error
     } finally {
       clearInterval(beat)
     }
   }
 
+  /** The batch that was read while the store worked at the one before; null where there is none, or others may have it. */
+  async #taken(): Promise<Batch | null> {
+    const ahead = this.#ahead
+    this.#ahead = null
+    const batch = await ahead
+    if (!batch || this.store.clock() < this.#held) return batch
+    await this.#outbox.release()
+    return null
+  }
+
+  async #take(ahead = false): Promise<Batch | null> {
+    const until = this.store.clock() + LEASE / 2
+    const entries = await this.#outbox.claim(ahead)
+    this.#held = until
+    if (entries.length === 0) return null
+    const { embedder } = this.store.vectors
+    const maker = embedder ? new VectorMaker(this.store, this.runner, embedder) : null
+    const space = this.store.vectors.space ?? (await maker?.space()) ?? null
+    const making = maker !== null && space !== null
+    const { ready, unmade } = await readStates(this.store, this.runner, entries, { space, making: maker !== null })
+    const { known, rest } = making ? await maker.known(space, unmade) : { known: [], rest: [] }
+    const made = making && rest.length > 0 ? maker.make(rest) : null
+    // Whoever takes the batch hears of it.
+    made?.catch(() => undefined)
+    return { entries, space, ready, known, made }
+  }
+
+  /** While the store works, the next one is read and its vectors are made: told are they one after the other. */
+  #readAhead({ entries }: Batch): void {
+    if (entries.length < BATCH || this.#ahead) return
+    this.#ahead = this.#take(true)
+    this.#ahead.catch(() => undefined)
+  }
+
+  /** Leaves everything that was taken to others. */
+  async #leave(): Promise<void> {
+    const ahead = this.#ahead
+    this.#ahead = null
+    const batch = await ahead?.catch(() => null)
+    await batch?.made?.catch(() => undefined)
+    await this.#outbox.release()
+  }
+
   async #renew(): Promise<void> {
+    const until = this.store.clock() + LEASE / 2
     await this.#outbox.renew()
+    this.#held = until
     await this.#lease?.take()
   }
 
@@ -98,55 +133,15 @@ export class SemanticSettler implements FollowerSettling {
     return this.#lease?.holdsFor(this.target.callTimeout) ?? true
   }
 
-  async #work(entries: readonly OutboxEntry[]): Promise<void> {
-    const { embedder } = this.store.vectors
-    const maker = embedder ? new VectorMaker(this.store, this.runner, embedder) : null
-    const space = this.store.vectors.space ?? (await maker?.space()) ?? null
-    const { ready, unmade } = await this.#read(space, entries, maker !== null)
-    if (!maker || !space) return this.#bring(ready)
-    const { known, rest } = await maker.known(space, unmade)
+  async #work(batch: Batch): Promise<void> {
+    const { space, ready, known, made } = batch
+    if (!made) this.#readAhead(batch)
     // What needs no model does not wait for one, nor for one that fails.
-    await this.#bring([...ready, ...(await this.#keep(space, known))])
-    if (rest.length === 0) return
-    const made = await maker.make(rest)
-    await this.#bring(await this.#keep(space, made))
-  }
-
-  async #read(space: OpenSpace | null, entries: readonly OutboxEntry[], making: boolean) {
-    const ready: Work[] = []
-    const unmade: Unmade[] = []
-    for (const kind of new Set(entries.map((entry) => entry.kind as SearchKind))) {
-      const ofKind = entries.filter((entry) => entry.kind === kind)
-      const found = await this.#states(kind, space, ofKind)
-      for (const entry of ofKind) {
-        const { tenantId, scope, recordId: id } = entry
-        const state = found.get(keyOf(tenantId, scope, id))
-        const gone = { kind, tenantId, scope, id, vector: null } as const
-        if (!state) ready.push({ entry, state: { ...gone, revision: entry.revision } })
-        else if ('record' in state) ready.push({ entry, state })
-        else if (state.made && making) unmade.push({ entry, tenantId, ...state.made })
-        else ready.push({ entry, state: { ...gone, revision: Math.max(entry.revision, state.revision) } })
-      }
-    }
-    return { ready, unmade }
-  }
-
-  async #states(kind: SearchKind, space: OpenSpace | null, entries: readonly OutboxEntry[]) {
-    const { engine } = this.store
-    const keys = engine.conditions.encodeRows(entries.map((e) => [e.tenantId, e.scope, e.recordId]))
-    const rows = await this.#look(async (session) =>
-      session.all(vectorStatements(engine)[kind].states, { keys, space: space?.id ?? '' }),
-    )
-    return new Map(
-      (rows as unknown as StateRow[]).map((row) => [
-        keyOf(row.tenantId, row.followedScope, row.id),
-        stateOf(kind, row, space),
-      ]),
-    )
-  }
-
-  get #look(): SqlRunner['read'] {
-    return this.runner.current ?? this.runner.read
+    await this.#bring(space ? [...ready, ...(await this.#keep(space, known))] : ready)
+    if (!space || !made) return
+    const vectors = await made
+    this.#readAhead(batch)
+    await this.#bring(await this.#keep(space, vectors))
   }
 
   /** Stores vectors with the records that are still what they were made of; the others are due again. */
@@ -230,48 +225,7 @@ export class SemanticSettler implements FollowerSettling {
   }
 
   async release(): Promise<void> {
+    if (this.#ahead) await this.#leave()
     await this.#lease?.leave()
   }
-}
-
-type StateRow = Record<string, unknown> & {
-  readonly tenantId: string
-  readonly id: string
-  readonly name?: string | null
-  readonly content: string
-  readonly followedScope: string
-  readonly holder: string | null
-  readonly draft: number
-  readonly seq: number
-  readonly revision: number
-  readonly hash: Buffer | null
-  readonly vector: Buffer | null
-}
-
-/** A record with its vector; one without says what its vector is to be made of, if anything. */
-type ReadState =
-  | FollowedRecord
-  | { readonly revision: number; readonly made: Omit<Unmade, 'entry' | 'tenantId'> | null }
-
-function stateOf(kind: SearchKind, row: StateRow, space: OpenSpace | null): ReadState {
-  const { followedScope: scope, holder, draft, seq, revision, hash, vector, ...record } = row
-  const { tenantId, id } = row
-  const known = {
-    kind,
-    tenantId,
-    scope,
-    id,
-    seq,
-    revision,
-    holder,
-    record: record as unknown as FollowedRecord['record'],
-  }
-  const none = draft === 1 || row.content.trim() === ''
-  const text = embeddedText({ name: kind === 'message' ? (row.name ?? null) : null, content: row.content })
-  // A vector that came with its record needs no text.
-  if (hash && vector && space && vector.length === space.dimensions * 4) {
-    const own = hash.length === 0
-    if (own || (!none && hash.equals(hashOf(text)))) return { ...known, vector: decodeVector(vector), hash }
-  }
-  return { revision, made: none ? null : { text, hash: hashOf(text), record: known } }
 }

@@ -78,8 +78,15 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
   return {
     /** Vectors that are made anew get new rows: rows are added and taken away, never changed. */
     forget: engine.command(
-      () => sql`delete from ${e} where ${e.space} = ${value('space')} and ${e.kind} = ${sql.raw(`'${kind}'`)}
-        and (tenant_id, scope, record_id) in (select k.tenant_id, k.scope, k.record_id from ${engine.conditions.rows('keys', RECORD)} as k)`,
+      () =>
+        sql`with old as materialized (${engine.lookedUp({
+          rows: sql`${engine.conditions.rows('keys', RECORD)} as k`,
+          table: sql`${e}`,
+          columns: sql`${e.seq}`,
+          where: sql`${e.tenantId} = k.tenant_id and ${e.space} = ${value('space')} and ${e.kind} = ${sql.raw(`'${kind}'`)}
+          and ${e.scope} = k.scope and ${e.recordId} = k.record_id`,
+          lock: engine.forUpdate,
+        })}) delete from ${e} where ${e.seq} in (select seq from old)`,
     ),
     /** Stores vectors, which stand behind one another in one value, as their hashes do; none whose record is gone. */
     write: engine.statement(
@@ -93,11 +100,14 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
         returning tenant_id, scope, record_id, seq, record_seq`,
     ),
     /** Those of some records that are as they were seen, held until the transaction ends; what others hold is left out. */
-    hold: engine.statement(
-      { tenantId: t.tenantId, scope: { sql: scope, decode: String }, recordId: t.id },
-      () => sql`select ${t.tenantId}, ${scope}, ${t.id} from ${t}
-        where (${t.tenantId}, ${scope}, ${t.id}, ${t.revision}) in
-          (select k.tenant_id, k.scope, k.record_id, k.seen from ${engine.conditions.rows('keys', SEEN)} as k) ${engine.forClaim}`,
+    hold: engine.statement({ tenantId: t.tenantId, scope: { sql: scope, decode: String }, recordId: t.id }, () =>
+      engine.lookedUp({
+        rows: sql`${engine.conditions.rows('keys', SEEN)} as k`,
+        table: sql`${t}`,
+        columns: sql`${t.tenantId}, ${scope}, ${t.id}`,
+        where: sql`${ofKey} and ${t.revision} = k.seen`,
+        lock: engine.forClaim,
+      }),
     ),
     /** The texts of some records, with the hash of what each was last embedded from in a space. */
     texts: engine.statement(

@@ -127,6 +127,8 @@ export function sqliteEngine(): SqlEngine {
     },
     forUpdate: sql``,
     forClaim: sql``,
+    lookedUp: ({ rows, table, columns, where }) =>
+      sql`select ${columns} from ${rows} cross join ${table} where ${where}`,
     statement: (selection, query) => makeStatement(() => query().toQuery(rendering), selection),
     command: (query) => makeStatement<never>(() => query().toQuery(rendering), null),
     conditions,

@@ -456,4 +456,12 @@ END $$;`,
       `CREATE TRIGGER "bruno_conversations_follow_delete" AFTER DELETE ON "bruno_conversations" FOR EACH ROW EXECUTE FUNCTION "public"."bruno_conversations_follow"();`,
     ],
   },
+  {
+    tag: '0008_outbox_by_key',
+    when: 1795491241857,
+    hash: 'd9d58d9c85c7a1a49ef4cb5af14f9f9554b6aef54802ce5076de41bd50cce1a7',
+    statements: [
+      `DROP INDEX "bruno_outbox_tenant";`,
+    ],
+  },
 ]

@@ -495,4 +495,12 @@ END;`,
 END;`,
     ],
   },
+  {
+    tag: '0008_outbox_by_key',
+    when: 1795491241302,
+    hash: 'deb695fe59d7ff84dd9161ed5481be4cbb49caba7a0f37e595c5b880704d9e0a',
+    statements: [
+      `DROP INDEX \`bruno_outbox_tenant\`;`,
+    ],
+  },
 ]

@@ -1,0 +1,1 @@
+DROP INDEX `bruno_outbox_tenant`;
