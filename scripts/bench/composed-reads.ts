@@ -65,7 +65,7 @@ export async function benchCached(ground: Ground, quick: boolean): Promise<Figur
     for (let i = 0; i < 2 * CONVERSATIONS; i++) await ours()
     bare = await bareReads(cache)
     const before = { ...(await bare.found()), asked }
-    const common = { name: '', ours, goal: 2, rounds: quick ? 15 : 60, calls: 20, warm: 1200 }
+    const common = { name: '', ours, goal: 2, rounds: quick ? 15 : 60, calls: 20, warm: 4000 }
     const stored = await compare({ ...common, raw: () => alone.messages.list(id(), { last: 50 }) })
     const least = await compare({ ...common, raw: bare.read, warm: 200 })
     const { hits, misses } = await bare.found()

@@ -8,7 +8,7 @@ import type { Message, SearchKind } from '../model/records.js'
 import { isDegraded, markDegraded } from '../repository/degraded.js'
 import { messageCursors } from '../repository/message-options.js'
 import { storedValues } from '../repository/stored-record.js'
-import { type Revive, reviver } from './kept-records.js'
+import { messageOf, type Revive, reviver } from './kept-records.js'
 import type { Loaded, ReadCache } from './read-cache.js'
 
 const FOREVER = Number.POSITIVE_INFINITY
@@ -87,17 +87,11 @@ function cachedList(scope: BackendScope, list: List, { cache, tenantId, window }
   }
 }
 
-const reviveMessage = reviver('message', ['conversationId'])
-
 function pageOf(text: string, tenantId: string, conversationId: string, n: number): Page<Message> {
   const [more, rows] = parsed(text) as Kept
   if (!Array.isArray(rows)) throw new StorageError('a cached value cannot be read')
   const wanted = rows.length > n ? rows.slice(-n) : rows
-  const items = wanted.map((row) => {
-    const message = reviveMessage(row, tenantId) as { -readonly [N in keyof Message]: Message[N] }
-    message.conversationId = conversationId
-    return message
-  })
+  const items = wanted.map((row) => messageOf(row, tenantId, conversationId))
   const { encode } = messageCursors(tenantId, conversationId)
   const [first] = items
   const last = items.at(-1)
@@ -167,9 +161,9 @@ async function endOf(scope: BackendScope, hits: readonly Hit[], query: SearchQue
 }
 
 const REVIVE: { readonly [K in SearchKind]: Revive<K> } = {
-  message: reviver('message', []),
-  memory: reviver('memory', []),
-  document: reviver('document', []),
+  message: reviver('message'),
+  memory: reviver('memory'),
+  document: reviver('document'),
 }
 
 function hitsOf(text: string, tenantId: string): Hit[] {

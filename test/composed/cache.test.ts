@@ -22,10 +22,20 @@ describe.each(Object.keys(PRIMARIES))('what a cache answers beside %s', (name) =
   test('is the window that the primary would answer, of any size, with the same cursors', async () => {
     const { writer, reader, plain } = await pair()
     const messages = Array.from({ length: 70 }, (_, i) => ({
+      id: `m${i}`,
       role: 'user' as const,
       content: `message ${i}`,
       metadata: { i, nested: { deep: [1, null, 'x'] } },
-      ...(i % 7 === 0 && { parts: [{ type: 'text', text: `part ${i}` }] }),
+      // Every field that a message may have.
+      ...(i % 7 === 1 && {
+        role: 'tool' as const,
+        type: 'action' as const,
+        parts: [{ type: 'text', text: `part ${i}` }],
+        parentId: 'm0',
+        name: 'weather',
+        toolCallId: `call ${i}`,
+        status: 'aborted' as const,
+      }),
     }))
     await writer.messages.append('c', messages, { userId: 'ada' })
     for (const last of [50, 1, 7, 50, 51, 70, 100])
