@@ -185,6 +185,15 @@ export interface TransferPlan {
   readonly limits: BatchLimits
 }
 
+/** What a plan will cost, told with it. */
+export interface TransferOutlook {
+  /** Records that the target holds already in scope. */
+  readonly present: number
+  /** Records whose text the target's model has to embed, and about how many tokens these are; 0 where vectors are carried. */
+  readonly toEmbed: number
+  readonly tokens: number
+}
+
 export type TransferPhase = 'plan' | 'copy' | 'finish' | 'verify'
 
 export interface TransferProgress {
@@ -270,6 +279,7 @@ export interface TransferOptions {
   readonly limits?: Partial<BatchLimits> | undefined
   /** Stops after the batch under way, at a checkpoint. */
   readonly signal?: AbortSignal | undefined
-  readonly onPlan?: ((plan: TransferPlan) => void) | undefined
+  /** Told before anything is written. */
+  readonly onPlan?: ((plan: TransferPlan, outlook?: TransferOutlook) => void) | undefined
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined
 }
