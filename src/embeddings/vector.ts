@@ -47,7 +47,7 @@ export function encodeVector(vector: Float32Array): Buffer {
 export function decodeVector(bytes: Uint8Array): Float32Array {
   if (bytes.byteLength === 0 || bytes.byteLength % 4 !== 0) throw new StorageError('a stored vector cannot be read')
   // A copy: the bytes may start anywhere, and 32-bit values may not.
-  const copy = Uint8Array.from(bytes)
+  const copy = new Uint8Array(bytes)
   if (littleEndian) return new Float32Array(copy.buffer)
   const view = new DataView(copy.buffer)
   return Float32Array.from({ length: bytes.byteLength / 4 }, (_, i) => view.getFloat32(i * 4, true))
@@ -57,9 +57,11 @@ export function decodeVector(bytes: Uint8Array): Float32Array {
 export function normalize(vector: Float32Array): Float32Array {
   // In 64 bits: squares of 32-bit numbers neither overflow nor vanish there.
   let sum = 0
-  for (const value of vector) sum += value * value
+  for (let i = 0; i < vector.length; i++) sum += (vector[i] as number) ** 2
   const length = Math.sqrt(sum)
-  return vector.map((value) => value / length)
+  const unit = new Float32Array(vector.length)
+  for (let i = 0; i < vector.length; i++) unit[i] = (vector[i] as number) / length
+  return unit
 }
 
 /** A readable id such as `offline/energetic-ai-en/512/cosine`; a long one ends in a hash. */

@@ -45,6 +45,9 @@ export class SemanticSettler implements FollowerSettling {
   #ahead: Promise<Batch | null> | null = null
   /** What was taken is nobody else's until then. */
   #held = 0
+  /** Vectors that were kept, and how many they were when the planner was last told. */
+  #kept = 0
+  #known = 250
 
   constructor(
     readonly store: SqlStoreContext,
@@ -88,7 +91,8 @@ export class SemanticSettler implements FollowerSettling {
     return null
   }
 
-  async #take(ahead = false): Promise<Batch | null> {
+  /** @param after The model's work at the batch before: it does one after the other. */
+  async #take(ahead = false, after: Promise<unknown> | null = null): Promise<Batch | null> {
     const until = this.store.clock() + LEASE / 2
     const entries = await this.#outbox.claim(ahead)
     this.#held = until
@@ -99,16 +103,20 @@ export class SemanticSettler implements FollowerSettling {
     const making = maker !== null && space !== null
     const { ready, unmade } = await readStates(this.store, this.runner, entries, { space, making: maker !== null })
     const { known, rest } = making ? await maker.known(space, unmade) : { known: [], rest: [] }
-    const made = making && rest.length > 0 ? maker.make(rest) : null
+    const make = async () => {
+      await after
+      return maker?.make(rest) ?? []
+    }
+    const made = making && rest.length > 0 ? make() : null
     // Whoever takes the batch hears of it.
     made?.catch(() => undefined)
     return { entries, space, ready, known, made }
   }
 
   /** While the store works, the next one is read and its vectors are made: told are they one after the other. */
-  #readAhead({ entries }: Batch): void {
+  #readAhead({ entries, made }: Batch): void {
     if (entries.length < BATCH || this.#ahead) return
-    this.#ahead = this.#take(true)
+    this.#ahead = this.#take(true, made)
     this.#ahead.catch(() => undefined)
   }
 
@@ -135,13 +143,21 @@ export class SemanticSettler implements FollowerSettling {
 
   async #work(batch: Batch): Promise<void> {
     const { space, ready, known, made } = batch
-    if (!made) this.#readAhead(batch)
+    this.#readAhead(batch)
     // What needs no model does not wait for one, nor for one that fails.
     await this.#bring(space ? [...ready, ...(await this.#keep(space, known))] : ready)
     if (!space || !made) return
-    const vectors = await made
-    this.#readAhead(batch)
-    await this.#bring(await this.#keep(space, vectors))
+    await this.#bring(await this.#keep(space, await made))
+    await this.#grown(batch)
+  }
+
+  /** A planner that knows a table as it was when it was small reads all of it for each row. */
+  async #grown({ entries }: Batch): Promise<void> {
+    this.#kept += entries.length
+    if (this.#kept < this.#known * 4) return
+    this.#known = this.#kept
+    const { analyzeVectors } = this.store.engine
+    if (analyzeVectors) await this.runner.write(async (session) => analyzeVectors(session)).catch(() => undefined)
   }
 
   /** Stores vectors with the records that are still what they were made of; the others are due again. */
