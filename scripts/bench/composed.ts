@@ -69,7 +69,8 @@ export async function opened(options: MemoryOptions): Promise<Memory> {
 export interface Figure {
   readonly name: string
   readonly value: number
-  readonly goal: number
+  /** Null: measured, and nothing asked. */
+  readonly goal: number | null
   /** Whether less is better. */
   readonly atMost: boolean
   readonly unit: string
@@ -83,9 +84,9 @@ export function printFigures(figures: readonly Figure[]): void {
   console.log('| what | measured | goal | of |')
   console.log('| --- | ---: | ---: | --- |')
   for (const { name, value, goal, atMost, unit, of } of figures) {
-    const met = atMost ? value <= goal : value >= goal
-    const wanted = `${atMost ? '≤' : '≥'} ${goal.toLocaleString('en')}${unit}`
-    console.log(`| ${name} | ${told(value, unit)} | ${wanted} ${met ? '✓' : '✗'} | ${of} |`)
+    const met = goal !== null && (atMost ? value <= goal : value >= goal)
+    const wanted = goal === null ? '' : `${atMost ? '≤' : '≥'} ${goal.toLocaleString('en')}${unit} ${met ? '✓' : '✗'}`
+    console.log(`| ${name} | ${told(value, unit)} | ${wanted} | ${of} |`)
   }
 }
 
