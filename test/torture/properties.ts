@@ -9,6 +9,7 @@ const first = Number(values.seed ?? Date.now() % 1_000_000_000)
 const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url))
 const files = [
   'test/archive',
+  'test/composed/model.test.ts',
   'test/context',
   'test/embeddings',
   'test/import',
