@@ -104,10 +104,14 @@ export function makeMemory(parts: MemoryParts): Memory {
     forTenant,
     ...traced<Pick<Memory, 'sweep' | 'settle' | 'erase' | 'retain' | UpkeepName>>(telemetry, null, {
       ...makeUpkeep(lifecycle),
-      ...erasureVerbs(async (work) => {
-        checkOutside(lifecycle)
-        return lifecycle.use(work)
-      }, parts.clock),
+      ...erasureVerbs(
+        async (work) => {
+          checkOutside(lifecycle)
+          return lifecycle.use(work)
+        },
+        parts.clock,
+        () => caches.own.erasing,
+      ),
       sweep: async (options = {}) => {
         checkOutside(lifecycle)
         return lifecycle.use((backend) => {

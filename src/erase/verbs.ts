@@ -2,6 +2,7 @@ import type { Backend } from '../contract/backend.js'
 import type {
   EraseOptions,
   EraseReport,
+  EraseTarget,
   ErasureSubject,
   RetentionOptions,
   RetentionPolicy,
@@ -20,7 +21,8 @@ export interface ErasureVerbs {
   retain(policy: RetentionPolicy, options?: RetentionOptions): Promise<RetentionReport>
 }
 
-export const erasureVerbs = (use: Use, clock: () => number): ErasureVerbs => ({
+/** @param own What this process itself keeps; null where it keeps nothing. */
+export const erasureVerbs = (use: Use, clock: () => number, own: () => EraseTarget | null): ErasureVerbs => ({
   async erase(subject, options = {}) {
     const checked = checkSubject(subject)
     const erasure = checkErasure(options)
@@ -32,7 +34,14 @@ export const erasureVerbs = (use: Use, clock: () => number): ErasureVerbs => ({
           'this memory cannot be erased from as a whole: erase from each of its stores',
         )
       const told = async (deadline: number): Promise<void> => backend.fresh?.(checked.tenantId, deadline)
-      return eraseFrom({ targets: erasing, subject: checked, options: erasure, clock, told })
+      const kept = own()
+      return eraseFrom({
+        targets: kept ? [...erasing, kept] : erasing,
+        subject: checked,
+        options: erasure,
+        clock,
+        told,
+      })
     })
   },
   async retain(policy, options = {}) {

@@ -1,5 +1,6 @@
 import type { LRUCache } from 'lru-cache'
 import type { CacheEntry, CacheScope } from '../contract/backend.js'
+import type { EraseTarget, ErasureSubject } from '../contract/erase.js'
 
 const MAX_ENTRIES = 10_000
 const MAX_BYTES = 64 * 1024 * 1024
@@ -34,6 +35,34 @@ export class ProcessCache {
       }),
     }))
     return this.#loaded
+  }
+
+  /** To be erased from; null where nothing was ever cached here. */
+  get erasing(): EraseTarget | null {
+    const loading = this.#loaded
+    if (!loading) return null
+    const keysOf = ({ entries }: Loaded, tenantId: string): string[] => {
+      const begin = `${JSON.stringify([tenantId]).slice(0, -1)},`
+      return [...entries.keys()].filter((name) => name.startsWith(begin))
+    }
+    // What is put here later is of later: all that there was goes in one turn.
+    let gone = false
+    return {
+      name: 'cache of this process',
+      look: async ({ tenantId }) => ({ 'cached values': gone ? 0 : keysOf(await loading, tenantId).length }),
+      erase: async ({ tenantId }) => {
+        const loaded = await loading
+        const names = keysOf(loaded, tenantId)
+        for (const name of names) {
+          loaded.versions.set(name, ++this.#changes)
+          loaded.entries.delete(name)
+        }
+        gone = true
+        return { 'cached values': names.length }
+      },
+      scrub: async () => [],
+      ages: async () => ['values that other processes keep in caches of their own, until they end'],
+    }
   }
 
   scope(tenantId: string): CacheScope {

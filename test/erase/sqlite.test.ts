@@ -32,4 +32,20 @@ describe('erase on SQLite', () => {
     expect(await everything(acme, 'bob')).toEqual(before[0])
     await memory.close()
   })
+
+  test('forgets what this process has cached of a tenant, and nothing of another', async () => {
+    const { memory } = await fresh()
+    const [acme, other] = [memory.forTenant('acme'), memory.forTenant('acme","x')]
+    await plant(acme, 'ada')
+    for (const tenant of [acme, other]) await tenant.cache.set('profile:ada', { lives: 'in Lisbon' })
+    const { stores, complete } = await memory.erase({ tenantId: 'acme', userId: 'ada' })
+    expect(complete).toBe(true)
+    const cached = stores.find(({ store }) => store === 'cache of this process')
+    expect(cached?.parts).toEqual([{ what: 'cached values', found: 1, removed: 1, left: 0 }])
+    expect(await acme.cache.get('profile:ada')).toBeNull()
+    expect(await other.cache.get('profile:ada')).toEqual({ lives: 'in Lisbon' })
+    await acme.cache.set('profile:ada', { lives: 'in Porto' })
+    expect(await acme.cache.get('profile:ada')).toEqual({ lives: 'in Porto' })
+    await memory.close()
+  })
 })
