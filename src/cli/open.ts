@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { createBackend } from '../backend.js'
+import { createBackend, prepare } from '../backend.js'
+import type { Backend } from '../contract/backend.js'
 import type { MemoryOptions } from '../contract/composition.js'
 import type { Memory } from '../contract/memory.js'
 import type { PostgresqlOptions } from '../contract/options.js'
@@ -113,7 +114,7 @@ export function findStore(options: StoreOptions, io: CliIo): Store {
 }
 
 /** What is in the database; of one that is not known, opening it says what it is. */
-const lookInto = async ({ upkeep }: Store): Promise<Look> =>
+export const lookInto = async ({ upkeep }: Store): Promise<Look> =>
   upkeep ? upkeep.look() : { exists: true, language: null, secured: false, space: null }
 
 /** Whether the database holds a memory. */
@@ -132,19 +133,8 @@ export async function upkeepOf(store: Store, work: string): Promise<Upkeep> {
   return upkeep
 }
 
-/** Opens the memory. Only with `create` is a missing one made, and an older schema brought up to date. */
-export async function openMemory(
-  store: Store,
-  options: StoreOptions,
-  { create = false, together = {} }: { readonly create?: boolean; readonly together?: Partial<MemoryOptions> } = {},
-): Promise<Memory> {
-  if (store.path === ':memory:')
-    throw new ConfigurationError('name a file: a database in memory ends with this command')
-  const found = await lookInto(store)
-  if (!create && !found.exists)
-    throw new ConnectionError(
-      `there is no memory ${store.upkeep?.place}: import something into it first, or check --url`,
-    )
+/** The options of the backend, by what was asked for and what the database says of itself. */
+export function optionsFor(store: Store, options: StoreOptions, found: Look, create: boolean): object {
   const language = options.language ?? found.language ?? DEFAULT_LANGUAGE
   const wanted = {
     ...store.options,
@@ -160,7 +150,53 @@ export async function openMemory(
   // A store without a schema or a text index has no options about them.
   const { kind } = findKind(store.url)
   const known = Object.entries(wanted).filter(([name]) => kind.options.includes(name))
-  const given = Object.fromEntries(known)
+  return Object.fromEntries(known)
+}
+
+/** Opens the backend by itself, for a look: it makes no vectors, and nobody follows it that did not before. */
+export async function lookAtPrimary<T>(
+  store: Store,
+  options: StoreOptions,
+  look: (backend: Backend) => Promise<T>,
+): Promise<T> {
+  const found = await existing(store)
+  const { embeddings: _, ...plain } = options
+  const prepared = prepare(store.url, optionsFor(store, plain, found, false))
+  const opened = async (more?: Parameters<typeof prepared.load>[0]) => {
+    const backend = await prepared.load(more)
+    await backend.open()
+    return backend
+  }
+  let backend = await opened()
+  // A server that compares no vectors looks for none; those that a semantic store was told of are there all the same.
+  if (found.space !== null && backend.followed?.space === null) {
+    await backend.close()
+    backend = await opened({ semantic: { nearest: async () => [] } })
+  }
+  try {
+    return await look(backend)
+  } finally {
+    await backend.close()
+  }
+}
+
+/** @throws ConnectionError where there is no memory. */
+async function existing(store: Store): Promise<Look> {
+  const found = await lookInto(store)
+  if (found.exists) return found
+  throw new ConnectionError(`there is no memory ${store.upkeep?.place}: import something into it first, or check --url`)
+}
+
+/** Opens the memory. Only with `create` is a missing one made, and an older schema brought up to date. */
+export async function openMemory(
+  store: Store,
+  options: StoreOptions,
+  { create = false, together = {} }: { readonly create?: boolean; readonly together?: Partial<MemoryOptions> } = {},
+): Promise<Memory> {
+  if (store.path === ':memory:')
+    throw new ConfigurationError('name a file: a database in memory ends with this command')
+  const found = await (create ? lookInto(store) : existing(store))
+  const given = optionsFor(store, options, found, create)
   const { semantic, cache } = together
   const memory =
     semantic || cache

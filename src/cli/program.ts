@@ -14,6 +14,7 @@ import { register as retention } from './retention.js'
 import { register as search } from './search.js'
 import { register as settle } from './settle.js'
 import { register as stats } from './stats.js'
+import { register as transfer } from './transfer.js'
 import { register as verify } from './verify.js'
 
 /** Each command registers itself: one file per command. */
@@ -26,6 +27,7 @@ const commands: readonly ((program: Command, io: CliIo) => void)[] = [
   migrate,
   reindex,
   reembed,
+  transfer,
   settle,
   verify,
   erase,
