@@ -85,8 +85,9 @@ function printFindings(io: CliIo, { findings, refused, conflicts, adjusted, repo
     line(io.stderr, `… and ${number(more)} more${reportFile ? ` in ${reportFile}` : ' (--report FILE lists all)'}`)
 }
 
-function placeText({ file, line: at, index, offset, id }: Place): string {
-  const where = at !== undefined ? ` line ${at}` : index !== undefined ? ` conversation ${index} (byte ${offset})` : ''
+function placeText({ file, line: at, index, offset, table: rows, id }: Place): string {
+  const inArray = index !== undefined ? ` element ${index} (byte ${offset})` : rows !== undefined ? ` ${rows}` : ''
+  const where = at !== undefined ? ` line ${at}` : inArray
   return printable(`${file}${where}${id === undefined ? '' : ` id ${id}`}`)
 }
 

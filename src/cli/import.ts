@@ -36,7 +36,11 @@ Formats (found out from the file; --format overrides):
   jsonl    one message a line: {"conversationId", "role", "content", "id"?, "userId"?, "conversationTitle"?,
            "createdAt"?, "parentId"?, "name"?, "toolCallId"?, "parts"?, "type"?, "status"?, "metadata"?}
   archive  what \`bruno-memory export\` writes; it is checked as a whole before anything is imported.
-Files may be gzip-compressed.
+  openai-agents
+           the items of a session of the OpenAI Agents SDK, as session.getItems() gives them: one conversation with the
+           name of the file. Items have no times of their own.
+  mastra   the SQLite file of a Mastra LibSQL store: threads, messages, resources; working memory becomes memories.
+Files but those of SQLite may be gzip-compressed. An SQLite file is only read, and as it stood at the beginning.
 
 The same import run again changes nothing, and one that was stopped goes on where it ended. Ids and times are kept;
 positions, versions and the time at which a session ended are given anew.
@@ -47,13 +51,17 @@ Examples:
   bruno-memory import conversations.json --user ada
   bruno-memory import backup.bma --url sqlite:./restored.db
   bruno-memory import backup.bma --url postgres://localhost/app
+  bruno-memory import mastra.db --url sqlite:./memory.db
+  bruno-memory import trip.json --format openai-agents --user ada
   bruno-memory import *.jsonl --dry-run --report problems.jsonl`
 
 export function register(program: Command, io: CliIo): void {
   const command = program
     .command('import')
     .summary('bring conversations in from files')
-    .description('Imports ChatGPT exports, JSON Lines of messages and archives into a memory.')
+    .description(
+      'Imports ChatGPT exports, sessions of agents, files of other memories, JSON Lines of messages and archives.',
+    )
     .argument('<file...>', 'files to import')
   storeOptions(command)
     .option('--user <id>', 'whose conversations these are, where the file does not say', 'default')

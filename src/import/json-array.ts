@@ -157,3 +157,13 @@ export class ArraySplitter {
     return element
   }
 }
+
+/** The first element of an array of which this is the beginning, parsed; undefined where it is not whole or not JSON. */
+export function firstElement(head: Buffer): unknown {
+  try {
+    const [first] = new ArraySplitter(head.length).push(head)
+    return first?.bytes ? JSON.parse(first.bytes.toString()) : undefined
+  } catch {
+    return undefined
+  }
+}

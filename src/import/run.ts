@@ -4,7 +4,10 @@ import type { Checks } from '../model/check.js'
 import { readChatGpt } from './chatgpt/reader.js'
 import { readArchiveItems } from './from-archive.js'
 import { readJsonLines } from './jsonl.js'
+import { readMastra } from './mastra/reader.js'
+import { readAgents } from './openai-agents/reader.js'
 import { chunksOf, type Source } from './source.js'
+import { isSqliteFormat } from './sqlite-formats.js'
 import type { CountsByKind, Finding } from './tally.js'
 import type { ImportItem } from './types.js'
 import { ImportWriter } from './writer/writer.js'
@@ -98,6 +101,7 @@ class ImportRun {
         if (this.#stopped()) return
       }
       await this.writer.flush()
+      if (isSqliteFormat(source.format)) this.#bytes += source.bytes
       this.#report('import', source)
     }
   }
@@ -124,10 +128,12 @@ class ImportRun {
 
   #items(source: Source): AsyncIterable<ImportItem[]> {
     const { userId, tenant, now, includeHidden } = this.options
-    const chunks = this.#chunks(source)
     const file = source.path
+    if (source.format === 'mastra') return readMastra(file)
+    const chunks = this.#chunks(source)
     if (source.format === 'archive') return readArchiveItems(chunks, { file, tenant, now })
     if (source.format === 'jsonl') return readJsonLines(decompressed(chunks), { file, userId })
+    if (source.format === 'openai-agents') return readAgents(decompressed(chunks), { file, userId })
     return readChatGpt(decompressed(chunks), { file, userId, includeHidden })
   }
 

@@ -4,6 +4,9 @@ import { gunzipSync, constants as zlib } from 'node:zlib'
 import { ARCHIVE_FORMAT } from '../archive/format.js'
 import { isGzip } from '../archive/read.js'
 import { ConfigurationError, ConnectionError } from '../errors.js'
+import { firstElement } from './json-array.js'
+import { isSession } from './openai-agents/items.js'
+import { formatOfDatabase, isSqliteFormat } from './sqlite-formats.js'
 import type { ImportFormat } from './types.js'
 
 /** A file to be imported, and what it holds. */
@@ -46,10 +49,11 @@ async function headOf(path: string): Promise<{ head: Buffer; size: number }> {
 
 /** The beginning of the text, of a compressed file as far as its own beginning gives it. */
 function textOf(head: Buffer): string {
-  const plain = isGzip(head) ? begin(head) : head
-  const text = plain.toString('latin1')
+  const text = plainOf(head).toString('latin1')
   return text.replace(/^\u00ef\u00bb\u00bf/, '').trimStart()
 }
+
+const plainOf = (head: Buffer): Buffer => (isGzip(head) ? begin(head) : head)
 
 function begin(head: Buffer): Buffer {
   try {
@@ -60,13 +64,21 @@ function begin(head: Buffer): Buffer {
   }
 }
 
+const SQLITE_HEAD = 'SQLite format 3\0'
+
 const OTHERS: readonly (readonly [start: string, what: string])[] = [
   ['PK\u0003\u0004', 'a ZIP file: unpack it and import the conversations.json in it'],
-  ['SQLite format 3\0', 'an SQLite database, not a file to import'],
+  [SQLITE_HEAD, 'a compressed SQLite file: decompress it first'],
   ['\u00ff\u00fe', 'UTF-16 text: save it as UTF-8'],
   ['\u00fe\u00ff', 'UTF-16 text: save it as UTF-8'],
   ['<', 'HTML or XML: of a ChatGPT export, import conversations.json'],
 ]
+
+/** By the first element; where that is longer than what is looked at, by the name that it begins with. */
+function isAgents(head: Buffer, text: string): boolean {
+  const first = firstElement(plainOf(head))
+  return first === undefined ? /^\[\s*\{\s*"(type|role)"\s*:/.test(text) : isSession(first)
+}
 
 /** What a file holds, by how it begins; `ConfigurationError` where that is nothing known. */
 export function detectFormat(path: string, head: Buffer): ImportFormat {
@@ -74,12 +86,12 @@ export function detectFormat(path: string, head: Buffer): ImportFormat {
   const text = textOf(head)
   for (const [start, what] of OTHERS)
     if (raw.startsWith(start) || text.startsWith(start)) throw new ConfigurationError(`${path} is ${what}`)
-  if (text.startsWith('[')) return 'chatgpt'
+  if (text.startsWith('[')) return isAgents(head, text) ? 'openai-agents' : 'chatgpt'
   if (/^\{\s*"format"\s*:/.test(text) && text.slice(0, 200).includes(ARCHIVE_FORMAT)) return 'archive'
   // A compressed file that cannot be read is most likely an archive that was damaged.
   if (text === '' && isGzip(head)) return 'archive'
   if (text.startsWith('{')) return 'jsonl'
-  const empty = text === '' ? 'is empty' : 'is neither a ChatGPT export, nor JSON Lines, nor an archive'
+  const empty = text === '' ? 'is empty' : 'is neither a JSON array, nor JSON Lines, nor an archive, nor an SQLite file'
   throw new ConfigurationError(`${path} ${empty} (--format says what it is, where that is known)`)
 }
 
@@ -87,6 +99,9 @@ export function detectFormat(path: string, head: Buffer): ImportFormat {
 export async function openSource(path: string, format?: ImportFormat): Promise<Source> {
   try {
     const { head, size } = await headOf(path)
+    const isDatabase = head.toString('latin1', 0, SQLITE_HEAD.length) === SQLITE_HEAD
+    if (isDatabase || (format && isSqliteFormat(format)))
+      return { path, bytes: size, format: await formatOfDatabase(path, format) }
     return { path, bytes: size, format: format ?? detectFormat(path, head) }
   } catch (error) {
     throw unreadable(path, error)

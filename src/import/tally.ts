@@ -43,7 +43,11 @@ export class Tally {
 
   skip(kind: RecordKind, reason: string, n = 1): void {
     this.count(kind, 'skipped', n)
-    this.skips.set(reason, (this.skips.get(reason) ?? 0) + n)
+    this.passOver(reason, n)
+  }
+
+  passOver(what: string, n: number): void {
+    this.skips.set(what, (this.skips.get(what) ?? 0) + n)
   }
 
   find(finding: Finding): void {
@@ -61,7 +65,7 @@ export class Tally {
   merge(other: Tally, report: (finding: Finding) => void): void {
     for (const [kind, counts] of other.#counts)
       for (const outcome of OUTCOMES) if (counts[outcome] > 0) this.count(kind, outcome, counts[outcome])
-    for (const [reason, n] of other.skips) this.skips.set(reason, (this.skips.get(reason) ?? 0) + n)
+    for (const [reason, n] of other.skips) this.passOver(reason, n)
     this.adjusted += other.adjusted
     for (const finding of other.findings) report(finding)
   }

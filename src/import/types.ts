@@ -1,8 +1,14 @@
 import type { NewConversation, NewDocument, NewMemory, NewMessage, NewSession, NewUser } from '../model/inputs.js'
 import type { RecordKind } from '../model/records.js'
 
-export const IMPORT_FORMATS = ['chatgpt', 'jsonl', 'archive'] as const
-/** `chatgpt`: a ChatGPT data export's conversations.json; `jsonl`: one message a line; `archive`: what `export` writes. */
+/** Those of SQLite files, each recognised by its tables. */
+export const SQLITE_FORMATS = ['mastra'] as const
+export type SqliteFormat = (typeof SQLITE_FORMATS)[number]
+export const IMPORT_FORMATS = ['chatgpt', 'openai-agents', 'jsonl', 'archive', ...SQLITE_FORMATS] as const
+/**
+ * `chatgpt`: a ChatGPT data export's conversations.json; `openai-agents`: the items of a session; `jsonl`: one message
+ * a line; `archive`: what `export` writes; `mastra`: the file of a LibSQL store.
+ */
 export type ImportFormat = (typeof IMPORT_FORMATS)[number]
 
 /** Where in a file something stands: what an operator needs to find it. */
@@ -14,6 +20,8 @@ export interface Place {
   readonly index?: number | undefined
   /** In bytes, of the decompressed file. */
   readonly offset?: number | undefined
+  /** Of an SQLite file. */
+  readonly table?: string | undefined
   /** Of the record, where it has one. */
   readonly id?: string | undefined
 }
@@ -57,6 +65,13 @@ export interface LeftOut {
   readonly place: Place
 }
 
-export type ImportItem = RecordItem | LeftOut
+/** Rows that are no records of a memory, such as traces: named in the report, and counted with no kind. */
+export interface PassedOver {
+  readonly kind: null
+  readonly what: string
+  readonly rows: number
+}
+
+export type ImportItem = RecordItem | LeftOut | PassedOver
 
 export const isLeftOut = (item: ImportItem): item is LeftOut => 'outcome' in item

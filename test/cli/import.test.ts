@@ -103,10 +103,10 @@ describe('bruno-memory import', () => {
     const wrong: [string | Buffer, string][] = [
       ['', 'is empty'],
       ['PK\u0003\u0004…', 'is a ZIP file: unpack it'],
-      ['SQLite format 3\0…', 'is an SQLite database'],
+      ['SQLite format 3\0…', 'is no SQLite file'],
       [Buffer.from('\ufeff[]', 'utf16le'), 'is UTF-16 text'],
       ['<html>', 'is HTML or XML'],
-      ['hello', 'is neither a ChatGPT export, nor JSON Lines, nor an archive'],
+      ['hello', 'is neither a JSON array, nor JSON Lines, nor an archive, nor an SQLite file'],
     ]
     for (const [content, message] of wrong) {
       const path = await fileOf(folder, content, 'wrong')
@@ -144,7 +144,7 @@ describe('bruno-memory import', () => {
     const wrong: [string[], string][] = [
       [['import'], 'missing required argument'],
       [['import', 'x', '--formt', 'jsonl'], "unknown option '--formt'"],
-      [['import', 'x', '--format', 'csv'], 'Allowed choices are chatgpt, jsonl, archive'],
+      [['import', 'x', '--format', 'csv'], 'Allowed choices are chatgpt, openai-agents, jsonl, archive'],
       [['import', sample[0] as string, '--user', ''], '--user: must not be empty'],
       [['import', sample[0] as string, '--url', 'mysql://user:pass@host/db'], 'backend "mysql" is not known'],
       [['import', sample[0] as string, '--url', ':memory:'], 'name a file'],

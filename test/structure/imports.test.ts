@@ -63,6 +63,7 @@ const SIDEWAYS: readonly { readonly from: RegExp; readonly to: RegExp; readonly 
   { from: /^backends\/(sqlite|postgresql)$/, to: /^migrate$/, because: 'a backend migrates what it opens' },
   { from: /^fallback$/, to: /^unit$/, because: 'a chain makes verbs again, with their arguments as they are kept' },
   { from: /^import$/, to: /^archive$/, because: 'our own archive is one of the formats' },
+  { from: /^import$/, to: /^backends\/sqlite$/, because: 'files of other memories are SQLite files' },
 ]
 const sideways = (from: string, to: string): boolean =>
   SIDEWAYS.some((each) => each.from.test(from) && each.to.test(to))

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue, MessageType } from '../../model/records.js'
-import { type ExportedMessage, given, isObject, textOf } from './shape.js'
+import { given, isObject, joined, textOf, without } from '../values.js'
+import type { ExportedMessage } from './shape.js'
 
 /** What a message says: the searchable text, and what stands beside it. */
 export interface Said {
@@ -9,9 +10,6 @@ export interface Said {
 }
 
 const text = (value: JsonValue | undefined): string => textOf(value) ?? ''
-const joined = (texts: readonly string[]): string => texts.filter((t) => t !== '').join('\n')
-const without = (object: JsonObject, ...names: string[]): JsonObject =>
-  Object.fromEntries(Object.entries(object).filter(([name, value]) => !names.includes(name) && given(value)))
 const said = (words: string, parts: readonly JsonValue[] = [], type: MessageType = 'text'): Said => ({
   text: words,
   parts,

@@ -1,7 +1,8 @@
 import type { NewMessage } from '../../model/inputs.js'
 import { type JsonObject, type MessageStatus, ROLES, type Role } from '../../model/records.js'
+import { given, objectOf, textOf } from '../values.js'
 import { type Said, sayingOf } from './content.js'
-import { type ExportedMessage, given, type Node, objectOf, textOf } from './shape.js'
+import type { ExportedMessage, Node } from './shape.js'
 
 /** A node on its way: a message, or why there is none. */
 export type Turn =

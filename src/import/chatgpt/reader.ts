@@ -4,8 +4,9 @@ import type { JsonObject } from '../../model/records.js'
 import { ArraySplitter, type Element } from '../json-array.js'
 import { aboutRecord, parseJson } from '../text.js'
 import type { ImportItem, Place } from '../types.js'
+import { given, isObject, textOf } from '../values.js'
 import { turnsOf } from './messages.js'
-import { given, isObject, nodesOf, textOf, timeOf } from './shape.js'
+import { nodesOf, timeOf } from './shape.js'
 import { type Branch, branchesOf } from './tree.js'
 
 export interface ChatGptOptions {

@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue } from '../../model/records.js'
+import type { JsonObject } from '../../model/records.js'
+import { isObject, objectOf, textOf } from '../values.js'
 
 /** A message of an export, as far as it is understood; everything may be missing. */
 export interface ExportedMessage {
@@ -21,18 +22,6 @@ export interface Node {
   readonly children: readonly string[]
   readonly message: ExportedMessage | null
 }
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-export const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {})
-export const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
-/** What is neither null, nor empty. */
-export const given = (value: JsonValue | undefined): value is JsonValue =>
-  value !== undefined &&
-  value !== null &&
-  value !== '' &&
-  !(Array.isArray(value) && value.length === 0) &&
-  !(isObject(value) && Object.keys(value).length === 0)
 
 const LAST_SECOND = 253_402_300_799
 /** Seconds with fractions, as the export gives them. Zero and what is no time of the calendar count as missing. */

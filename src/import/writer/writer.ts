@@ -34,6 +34,10 @@ export class ImportWriter {
     for (const item of items) {
       // One conversation may take many batches.
       if (this.options.signal?.aborted) return
+      if (item.kind === null) {
+        this.tally.passOver(item.what, item.rows)
+        continue
+      }
       if (isLeftOut(item)) {
         const one = new Tally()
         one.leaveOut(item)
