@@ -15,9 +15,10 @@ import { semanticEraseTarget } from './erase-targets.js'
 import { type Following, planOf, regaining, untilTold } from './following.js'
 import { cacheSettling, type ReadCache } from './read-cache.js'
 import type { SemanticMember } from './semantic-member.js'
+import { telling } from './telling.js'
 import { makeUpkeep } from './upkeep.js'
 import { verifyCache } from './verify-cache.js'
-import { watched, watchedUnit } from './writes.js'
+import { toldAfter, watched, watchedUnit } from './writes.js'
 
 export interface ComposedParts {
   /** Told of each write by `wrote`. */
@@ -42,6 +43,7 @@ export class ComposedBackend implements Backend {
   readonly #parts: ComposedParts
   #following: readonly Following[] = []
   readonly #scopes = new Map<string, BackendScope>()
+  #regain = (): void => undefined
 
   constructor(parts: ComposedParts) {
     this.#parts = parts
@@ -93,7 +95,7 @@ export class ComposedBackend implements Backend {
       await semantic.greet().catch((error: unknown) => {
         if (error instanceof ConfigurationError) throw error
       })
-      following.push({ follower, settling: followed.semantic(follower, this.#telling(semantic)) })
+      following.push({ follower, settling: followed.semantic(follower, this.#telling(followed, semantic)) })
     }
     if (cache?.reads) {
       const follower = await followed.follow(planOf(CACHE, cache.place))
@@ -103,7 +105,8 @@ export class ComposedBackend implements Backend {
     this.#following = following.map((each) => ({ ...each, settler: this.#settlerOf(each.settling) }))
     this.wrote()
     if (semantic) semantic.onMove = (follower) => this.#move(followed, semantic, follower)
-    if (cache?.reads) regaining({ followed, member: cache.member, reads: cache.reads }, () => this.#of(CACHE))
+    if (cache?.reads)
+      this.#regain = regaining({ followed, member: cache.member, reads: cache.reads }, () => this.#of(CACHE))
   }
 
   #settlerOf(settling: FollowerSettling): Settler {
@@ -116,7 +119,7 @@ export class ComposedBackend implements Backend {
 
   /** The collections were built anew: what is written now is told to these. */
   #move(followed: Followed, semantic: SemanticMember, follower: FollowerRecord): void {
-    const settling = followed.semantic(follower, this.#telling(semantic))
+    const settling = followed.semantic(follower, this.#telling(followed, semantic))
     const settler = this.#settlerOf(settling)
     const before = this.#of(follower.kind)
     void before?.settler.stop()
@@ -124,18 +127,9 @@ export class ComposedBackend implements Backend {
     settler.poke()
   }
 
-  /** What a search finds changes with what the semantic store has. */
-  #telling(semantic: SemanticMember): SemanticTarget {
-    return {
-      sideBySide: semantic.sideBySide,
-      callTimeout: semantic.callTimeout,
-      attend: () => semantic.attend(),
-      forget: (before) => semantic.forget(before),
-      bring: async (states) => {
-        await semantic.bring(states)
-        await this.#parts.cache?.reads?.found(states.map(({ tenantId }) => tenantId))
-      },
-    }
+  #telling(followed: Followed, semantic: SemanticMember): SemanticTarget {
+    const { cache } = this.#parts
+    return telling({ semantic, followed, cache, cacheName: () => this.#of(CACHE)?.follower.name })
   }
 
   /** The primary was written to. */
@@ -147,8 +141,20 @@ export class ComposedBackend implements Backend {
   #changed(tenantId: string, conversations: readonly string[] | null): Promise<void> | undefined {
     const reads = this.#parts.cache?.reads
     if (reads && conversations) reads.changed(tenantId, conversations)
-    else reads?.changedAnything(tenantId, () => this.#told(tenantId, [CACHE], this.#parts.deadline))
+    else
+      reads?.changedAnything(tenantId, () =>
+        this.#told(tenantId, [CACHE], this.#parts.deadline).catch((error: unknown) => {
+          this.#doubt()
+          throw error
+        }),
+      )
     return this.#parts.settle === 'await' ? this.fresh(tenantId) : undefined
+  }
+
+  /** Nothing is answered from the cache before it was told of everything that is written by now. */
+  #doubt(): void {
+    this.#parts.cache?.reads?.doubt()
+    this.#regain()
   }
 
   scope(tenantId: string): BackendScope {
@@ -169,7 +175,7 @@ export class ComposedBackend implements Backend {
     const scope: BackendScope = {
       ...own,
       ...(purge && {
-        purgeExpired: (options) => purge(options).finally(() => void this.#changed(tenantId, null)),
+        purgeExpired: (options) => toldAfter(purge(options), () => this.#changed(tenantId, null)),
       }),
       ...(cache && {
         cache: cache.member.scope(tenantId),
@@ -198,22 +204,14 @@ export class ComposedBackend implements Backend {
       if (some) for (const each of some) conversations.add(each)
       else anything = true
     }
-    const tell = () => this.#changed(tenantId, anything ? null : [...conversations])
-    const answer = await this.#parts.primary
-      .unit(tenantId, (unit) => work(watchedUnit(unit, changed)))
-      .catch((error: unknown) => {
-        // It may have been stored all the same.
-        void tell()
-        throw error
-      })
-    await tell()
-    return answer
+    const done = this.#parts.primary.unit(tenantId, (unit) => work(watchedUnit(unit, changed)))
+    return toldAfter(done, () => this.#changed(tenantId, anything ? null : [...conversations]))
   }
 
   sweep(options: PurgeOptions): Promise<PurgeReport> {
     const { primary } = this.#parts
     if (!primary.sweep) throw new UnsupportedError('sweep', 'this memory expires records by itself')
-    return primary.sweep(options)
+    return primary.sweep(options).finally(() => this.#doubt())
   }
 
   async settle(options: SettleOptions): Promise<SettleReport> {
@@ -252,7 +250,8 @@ export class ComposedBackend implements Backend {
   retain(policy: RetentionPolicy, options: RetentionOptions): Promise<RetentionReport> {
     const { retain } = this.#parts.primary
     if (!retain) throw new UnsupportedError('retain', 'this memory has no retention: use SQLite or PostgreSQL')
-    return retain.call(this.#parts.primary, policy, options)
+    const work = retain.call(this.#parts.primary, policy, options)
+    return options.dryRun ? work : work.finally(() => this.#doubt())
   }
 
   get upkeep(): Upkeep | undefined {

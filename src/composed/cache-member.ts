@@ -31,6 +31,7 @@ export class CacheMember {
 
   /** @throws ConfigurationError where the cache cannot be used as it is; one that is merely away is waited for. */
   async open(): Promise<void> {
+    this.#closed = false
     try {
       await this.#open()
     } catch (error) {
@@ -127,7 +128,10 @@ export class CacheMember {
   async close(): Promise<void> {
     this.#closed = true
     if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
     this.#away = true
-    await this.#backend?.close()
+    const backend = this.#backend
+    this.#backend = null
+    await backend?.close()
   }
 }

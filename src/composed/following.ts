@@ -42,27 +42,35 @@ export async function untilTold(
   }
 }
 
-/** What a cache holds is believed when it was told of everything that was written before it came back. */
+/**
+ * What a cache holds is believed when it was told of everything that was written before it came back.
+ *
+ * @returns To be called where the cache is doubted for another reason.
+ */
 export function regaining(
   { followed, member, reads }: { readonly followed: Followed; readonly member: CacheMember; readonly reads: ReadCache },
   cache: () => Following | undefined,
-): void {
+): () => void {
+  let latest = 0
   const regain = async (): Promise<void> => {
+    const own = ++latest
     let back: number | null = null
-    for (let pause = 2; !member.away && !reads.trusted; pause = Math.min(1000, pause * 2)) {
-      const own = cache()
-      if (!own) return
-      const before = await followed.pendingSince(own.follower.name).catch(() => null)
+    for (let pause = 2; own === latest && !member.away && !reads.trusted; pause = Math.min(1000, pause * 2)) {
+      const following = cache()
+      if (!following) return
+      const before = await followed.pendingSince(following.follower.name).catch(() => null)
       back ??= before?.now ?? null
-      own.settler.poke()
+      following.settler.poke()
       const told = before !== null && back !== null && (before.oldest === null || before.oldest > back)
-      if (told && !(await isReplaced(followed, own).catch(() => true))) return reads.trust()
+      const replaced = !told || (await isReplaced(followed, following).catch(() => true))
+      if (!replaced && own === latest) return reads.trust()
       await sleep(pause, undefined, { ref: false })
     }
   }
   member.onAway = () => reads.doubt()
   member.onBack = () => void regain()
   if (!member.away) void regain()
+  return () => void regain()
 }
 
 /** Whether another process has put another one in its place. */

@@ -87,7 +87,7 @@ export interface FollowerRecord {
   readonly place: string
   /** Which of the collections at this place it is; counts up when it is built anew beside the one in use. */
   readonly generation: number
-  /** Counts up with each place that the follower has had. */
+  /** Another one with each place that the follower has had. */
   readonly epoch: number
   /** Built beside the one in use, which it will replace. */
   readonly building: boolean

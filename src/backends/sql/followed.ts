@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { VectorSettings } from '../../contract/embedder.js'
 import type {
   CacheTarget,
@@ -28,6 +29,9 @@ const inUse = (
   followers: readonly FollowerRecord[],
   { kind }: Pick<FollowerPlan, 'kind'>,
 ): FollowerRecord | undefined => followers.find((each) => each.kind === kind && !each.building)
+
+/** Not a count: a follower that was forgotten, or another life of the primary, must not have had the same one. */
+const epochOf = (id: string): number => createHash('sha256').update(id).digest().readUIntBE(0, 6)
 
 const placeIn = ({ place }: FollowerRecord, space: string): string => `${place} ${space}`
 
@@ -96,8 +100,14 @@ export class SqlFollowed implements Followed {
     // Another process may be at it, or have been.
     if (before?.place === plan.place) return
     await session.run(vectorStatements(this.store.engine).forgetOutbox, { follower: name })
-    const epoch = (before?.epoch ?? 0) + 1
+    const epoch = epochOf(this.store.newId())
+    if (plan.kind === 'semantic') await this.store.engine.raiseRevision(session, this.#sinceEpoch())
     await this.#put(session, { ...plan, name }, 'seeding', { generation: 1, epoch, building: false })
+  }
+
+  /** Above what another life of the primary has told the same store: nobody writes a million times a second for long. */
+  #sinceEpoch(): number {
+    return Math.min(Number.MAX_SAFE_INTEGER / 2, now(this.store).getTime() * 1000)
   }
 
   async #activate(session: SqlSession, plan: FollowerPlan): Promise<void> {
