@@ -14,6 +14,7 @@ export function chromaUrl(url: string): Partial<ChromaOptions> {
   try {
     // Of a scheme that is not known, the parser reads neither host nor port.
     parsed = new URL(`http${secure}:${rest}`)
+    decodeURIComponent(parsed.pathname)
   } catch {
     throw new ConfigurationError(`the URL of ChromaDB cannot be read: it is ${HINT}`)
   }

@@ -13,6 +13,14 @@ interface Place {
   readonly apiKey: string | undefined
 }
 
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key)
+  } catch {
+    throw new ConfigurationError('option url: its key must be written with % only as part of a code such as %25')
+  }
+}
+
 /**
  * Where the server is.
  *
@@ -35,7 +43,7 @@ export function placeOf(options: QdrantOptions): Place {
     host: hostname.replace(/^\[|\]$/g, ''),
     port: ofUrl ? Number(ofUrl) : 6333,
     prefix: pathname.replace(/\/+$/, ''),
-    apiKey: apiKey ?? (decodeURIComponent(password || username) || undefined),
+    apiKey: apiKey ?? (decoded(password || username) || undefined),
   }
 }
 

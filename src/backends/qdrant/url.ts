@@ -12,6 +12,7 @@ export function qdrantUrl(url: string): Partial<QdrantOptions> {
   try {
     // Of a scheme that is not known, the parser reads neither host nor port.
     parsed = new URL(url.replace(/^qdrant(s?):/, 'http$1:'))
+    for (const part of [parsed.username, parsed.password, parsed.pathname]) decodeURIComponent(part)
   } catch {
     throw new ConfigurationError(`the URL of Qdrant cannot be read: it is ${HINT}`)
   }

@@ -6,6 +6,7 @@ function ofUrl(url: string): Partial<RedisOptions> {
   let parsed: URL
   try {
     parsed = new URL(url)
+    for (const part of [parsed.username, parsed.password]) decodeURIComponent(part)
   } catch {
     throw new ConfigurationError('option url: must be a URL such as redis://user:password@host:6379/0')
   }

@@ -149,23 +149,39 @@ async function hitsOf(
   const reading: Reading = { context, session, filter: query.filter, values }
   const wanted = wantedOf(query)
   const all = fused(query, ranks).filter((hit) => query.factors || hit.score >= query.minScore)
-  const scores = new Map(
-    ranks.flatMap(({ kind, vector }) => vector.map((score) => [keyOf(kind, score.seq), score] as const)),
-  )
+  const scores = new Map<string, VectorScore[]>()
+  for (const { kind, vector } of ranks)
+    for (const score of vector) {
+      const key = keyOf(kind, score.seq)
+      const others = scores.get(key)
+      if (others) others.push(score)
+      else scores.set(key, [score])
+    }
+  const taken = new Set<string>()
   const hits: Hit[] = []
   for (let at = 0; at < all.length && hits.length < wanted; ) {
     const few = query.factors ? all : all.slice(at, at + wanted - hits.length)
     at += few.length
-    const missing = few.filter((hit) => !scores.get(keyOf(hit.kind, hit.seq))?.record)
+    const missing = few.filter((hit) => !scores.get(keyOf(hit.kind, hit.seq))?.[0]?.record)
     const stored: ReadonlyMap<string, Stored> = missing.length > 0 ? await records(reading, missing) : new Map()
     for (const hit of few) {
-      const score = scores.get(keyOf(hit.kind, hit.seq))
-      const row = stored.get(keyOf(hit.kind, hit.seq)) ?? score?.record
-      if (row && (!score || isMeant(score, row))) hits.push(toHit(query, hit, row, { terms, ranks }, values.now))
+      const key = keyOf(hit.kind, hit.seq)
+      const found = scores.get(key) ?? []
+      const row = stored.get(key) ?? found[0]?.record
+      if (!row || taken.has(key) || !isFound(ranks, hit, found, row)) continue
+      taken.add(key)
+      hits.push(toHit(query, hit, row, { terms, ranks }, values.now))
     }
   }
   if (query.factors) hits.sort((a, b) => b.score - a.score)
   return hits.filter((hit) => hit.score >= query.minScore).slice(0, wanted)
+}
+
+/** Whether a record is what was found: a semantic store may still have one that had the same number before. */
+function isFound(ranks: readonly Ranks[], hit: Found, scores: readonly VectorScore[], row: Stored): boolean {
+  if (scores.length === 0) return true
+  if (scores.some((score) => (hit.parts || score.score === hit.score) && isMeant(score, row))) return true
+  return ranks.some(({ kind, text }) => kind === hit.kind && text?.scores.some(({ seq }) => seq === hit.seq))
 }
 
 function toHit(query: CheckedQuery, found: Found, row: Stored, { terms, ranks }: Ranked, now: Date): Hit {
@@ -199,18 +215,21 @@ async function findWithSemantic(
 ): Promise<Hit[]> {
   const values = boundOf(context)
   const { read } = context.runner
-  const ask = (limit: number) => nearestElsewhere(context, query, vector, { limit, inUnit })
+  const nearest = (limit: number) => nearestElsewhere(context, query, vector, { limit, inUnit })
+  const ask = query.mode === 'hybrid' ? (limit: number) => orNothing(nearest(limit)) : nearest
   let limit = askedAtFirst(query, wantedOf(query))
   const [ranked, first] = await Promise.all([
     query.mode === 'vector' ? rankless(query) : read((session) => rank(context, session, query, values, null)),
-    query.mode === 'hybrid' ? orNothing(ask(limit)) : ask(limit),
+    ask(limit),
   ])
-  for (let near = first; ; near = await ask(limit)) {
+  for (let near: NearHits | null = first; ; near = await ask(limit)) {
     const ranks = ranked.ranks.map((each) => ({ ...each, vector: near ? scoresOf(context, near, each.kind) : [] }))
     const hits = await read((session) => hitsOf(context, session, query, { ...ranked, ranks }, values))
     if (!near) return markDegraded(hits)
-    const enough = hits.length >= query.limit || query.mode === 'hybrid' || limit >= MOST_NEAR
-    if (enough || query.minScore > 0 || !mayHaveMore(near)) return hits
+    // What is fused has other scores than the store's: of little that is good enough nobody knows why.
+    const unsure = query.mode === 'hybrid' && query.minScore > 0
+    const enough = hits.length >= query.limit || unsure || limit >= MOST_NEAR
+    if (enough || !mayHaveMore(near, ranks, query.minScore)) return hits
     limit *= 4
   }
 }

@@ -12,6 +12,11 @@ export interface NearHits {
   readonly byKind: ReadonlyMap<SearchKind, readonly NearVector[]>
 }
 
+interface Scored {
+  readonly kind: SearchKind
+  readonly vector: readonly VectorScore[]
+}
+
 /** Records that may be gone since the semantic store was told of them. */
 const SLACK = 5
 
@@ -44,9 +49,9 @@ export async function nearestElsewhere(
   return { asked: limit, byKind: new Map(found) }
 }
 
-/** Whether the store may have more than it was asked for. */
-export const mayHaveMore = ({ asked, byKind }: NearHits): boolean =>
-  [...byKind.values()].some((near) => near.length >= asked)
+/** Whether the store may have more than it was asked for, of what is like enough. */
+export const mayHaveMore = ({ asked, byKind }: NearHits, ranks: readonly Scored[], minScore: number): boolean =>
+  ranks.some(({ kind, vector }) => (byKind.get(kind)?.length ?? 0) >= asked && (vector.at(-1)?.score ?? 0) >= minScore)
 
 export function scoresOf(context: SqlContext, near: NearHits, kind: SearchKind): VectorScore[] {
   const { space } = context.vectors
