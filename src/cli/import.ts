@@ -40,6 +40,7 @@ Formats (found out from the file; --format overrides):
            the items of a session of the OpenAI Agents SDK, as session.getItems() gives them: one conversation with the
            name of the file. Items have no times of their own.
   mastra   the SQLite file of a Mastra LibSQL store: threads, messages, resources; working memory becomes memories.
+  mem0     mem0's SQLite file of vectors, or its history file, which does not say whose a memory is (--user does).
 Files but those of SQLite may be gzip-compressed. An SQLite file is only read, and as it stood at the beginning.
 
 The same import run again changes nothing, and one that was stopped goes on where it ended. Ids and times are kept;
@@ -52,6 +53,7 @@ Examples:
   bruno-memory import backup.bma --url sqlite:./restored.db
   bruno-memory import backup.bma --url postgres://localhost/app
   bruno-memory import mastra.db --url sqlite:./memory.db
+  bruno-memory import ~/.mem0/vector_store.db
   bruno-memory import trip.json --format openai-agents --user ada
   bruno-memory import *.jsonl --dry-run --report problems.jsonl`
 

@@ -5,6 +5,7 @@ import { readChatGpt } from './chatgpt/reader.js'
 import { readArchiveItems } from './from-archive.js'
 import { readJsonLines } from './jsonl.js'
 import { readMastra } from './mastra/reader.js'
+import { readMem0 } from './mem0/reader.js'
 import { readAgents } from './openai-agents/reader.js'
 import { chunksOf, type Source } from './source.js'
 import { isSqliteFormat } from './sqlite-formats.js'
@@ -130,6 +131,7 @@ class ImportRun {
     const { userId, tenant, now, includeHidden } = this.options
     const file = source.path
     if (source.format === 'mastra') return readMastra(file)
+    if (source.format === 'mem0') return readMem0(file, { userId, now })
     const chunks = this.#chunks(source)
     if (source.format === 'archive') return readArchiveItems(chunks, { file, tenant, now })
     if (source.format === 'jsonl') return readJsonLines(decompressed(chunks), { file, userId })

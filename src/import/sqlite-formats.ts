@@ -1,9 +1,10 @@
 import { ConfigurationError } from '../errors.js'
 import { MASTRA } from './mastra/layout.js'
+import { MEM0 } from './mem0/layout.js'
 import { checkLayout, isOf, type Layout, marksOf, SqliteFile } from './sqlite.js'
 import { type ImportFormat, SQLITE_FORMATS, type SqliteFormat } from './types.js'
 
-const LAYOUTS: Readonly<Record<SqliteFormat, Layout>> = { mastra: MASTRA }
+const LAYOUTS: Readonly<Record<SqliteFormat, Layout>> = { mastra: MASTRA, mem0: MEM0 }
 
 export const isSqliteFormat = (format: ImportFormat): format is SqliteFormat =>
   (SQLITE_FORMATS as readonly string[]).includes(format)
