@@ -4,7 +4,7 @@ import { isLive, keyOf, latestOf, revisionOf } from '../vector/follow.js'
 import type { Entry, FollowWrite } from '../vector/store.js'
 import { pathOf } from './collection.js'
 import type { Clause } from './filters.js'
-import { instant, toPoint } from './payload.js'
+import { IDENTITY, instant, toIdentity } from './payload.js'
 import { ask, type Place } from './place.js'
 import { chunks, type Scrolled } from './read.js'
 import { type Sending, send, sendAll, shardText, upsertText } from './write.js'
@@ -120,11 +120,9 @@ export async function followPoints(place: Place, kind: SearchKind, writes: reado
 
 const isGone: Clause = { key: 'kind', match: { value: GONE } }
 
-const FIELDS = ['tenant', 'kind', 'id', 'revision', 'conversation', 'namespace', 'rest']
-
 function toEntry({ id, payload }: Stored): Entry {
-  const { tenant, kind, ...rest } = payload ?? {}
-  const point = toPoint(id, { ...rest, content: '', metadata: {}, created_at: instant(0) })
+  const { tenant, kind } = payload ?? {}
+  const point = toIdentity(id, payload)
   const { conversation, namespace } = point.fields
   return {
     tenantId: String(tenant),
@@ -142,7 +140,7 @@ export async function* entriesOf(place: Place, tenantId: string | undefined): As
   const must = tenantId === undefined ? [] : [{ key: 'tenant', match: { value: tenantId } }]
   const filter = { must, must_not: [isGone] }
   for (let offset: unknown = null; ; ) {
-    const body = { filter, limit: PAGE, offset, with_payload: FIELDS, with_vector: false }
+    const body = { filter, limit: PAGE, offset, with_payload: IDENTITY, with_vector: false }
     const page: Scrolled = (await ask<Scrolled>(place, '/scroll', body)) ?? {}
     const entries = (page.points ?? []).map(toEntry)
     if (entries.length > 0) yield entries

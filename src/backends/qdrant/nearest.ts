@@ -4,7 +4,7 @@ import type { NearestQuery, NearPoint } from '../vector/store.js'
 import type { QdrantClient } from './client.js'
 import { pathOf } from './collection.js'
 import { filterOf } from './filters.js'
-import { toPoint } from './payload.js'
+import { IDENTITY, toIdentity, toPoint } from './payload.js'
 import type { Place } from './place.js'
 import { vectorText } from './text.js'
 
@@ -91,7 +91,7 @@ function distance(metric: DistanceMetric, score: unknown): number {
 export async function nearestPoints(
   place: Place,
   { metric, efSearch, quantized }: NearestSettings,
-  { kind, where, vector, limit, exact }: NearestQuery,
+  { kind, where, vector, limit, exact, identity = false }: NearestQuery,
 ): Promise<NearPoint[]> {
   const params = {
     exact,
@@ -100,8 +100,10 @@ export async function nearestPoints(
   }
   // A point without a vector is not found anyway.
   const asked = where.filter((condition) => !('embedded' in condition))
-  const rest = { ...place.shard, filter: filterOf(place.tenantId, kind, asked), limit, params, with_payload: true }
+  const filter = filterOf(place.tenantId, kind, asked)
+  const rest = { ...place.shard, filter, limit, params, with_payload: identity ? IDENTITY : true }
   const text = `{"query":${vectorText(vector)},${JSON.stringify(rest).slice(1)}`
   const { points = [] } = (await place.queue.ask(place.collection, text)) ?? {}
-  return points.map(({ id, score, payload }) => ({ point: toPoint(id, payload), distance: distance(metric, score) }))
+  const read = identity ? toIdentity : toPoint
+  return points.map(({ id, score, payload }) => ({ point: read(id, payload), distance: distance(metric, score) }))
 }

@@ -139,3 +139,10 @@ export function toPoint(key: unknown, payload: unknown): Point {
     hash: textOrNull(stored, 'hash'),
   }
 }
+
+/** What of a payload says which record a point is. */
+export const IDENTITY = ['tenant', 'kind', 'id', 'revision', 'conversation', 'namespace', 'rest']
+
+/** A point of which nothing but its identity was asked for. */
+export const toIdentity = (key: unknown, payload: unknown): Point =>
+  toPoint(key, { ...(payload as Payload | null), content: '', metadata: {}, created_at: instant(0) })

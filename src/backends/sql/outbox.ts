@@ -31,13 +31,13 @@ const statements = perEngine((engine) => {
   const notMine = (wanted: SQL): SQL =>
     sql`${wanted} and (${o.leaseOwner} is null or ${o.leaseOwner} <> ${value('owner')})`
   const these = (keys: SQL): SQL => sql`${mine} and (tenant_id, kind, scope, record_id) in (${keys})`
+  const ofKey = sql`${o.tenantId} = k.tenant_id and ${o.kind} = k.kind and ${o.scope} = k.scope and ${o.recordId} = k.record_id`
   // What somebody is writing at this moment is left alone: nobody waits for a settler while it waits for them.
   const seen = sql`with seen as materialized (${engine.lookedUp({
     rows: sql`${engine.conditions.rows('keys', SEEN)} as k`,
     table: sql`${o}`,
     columns: list(key),
-    where: sql`${mine} and ${o.tenantId} = k.tenant_id and ${o.kind} = k.kind and ${o.scope} = k.scope
-      and ${o.recordId} = k.record_id and ${o.revision} = k.seen`,
+    where: sql`${mine} and ${ofKey} and ${o.revision} = k.seen`,
     lock: engine.forClaim,
   })})`
   const asSeen = these(sql`select tenant_id, kind, scope, record_id from seen`)
@@ -71,6 +71,17 @@ const statements = perEngine((engine) => {
     free: engine.command(
       () =>
         sql`update ${o} set lease_owner = null, lease_until = null where ${mine} and ${o.leaseOwner} = ${value('owner')}`,
+    ),
+    /** What was written again since it was taken, whatever its revision is now. */
+    leave: engine.command(
+      () =>
+        sql`with left_over as materialized (${engine.lookedUp({
+          rows: sql`${engine.conditions.rows('keys', OUTBOX_KEY)} as k`,
+          table: sql`${o}`,
+          columns: list(key),
+          where: sql`${mine} and ${ofKey} and ${o.leaseOwner} = ${value('owner')}`,
+          lock: engine.forClaim,
+        })}) update ${o} set lease_owner = null, lease_until = null where ${these(sql`select tenant_id, kind, scope, record_id from left_over`)}`,
     ),
     failed: engine.command(
       () => sql`${seen} update ${o} set attempts = ${value('attempts')}, next_attempt_at = ${bind(o.nextAttemptAt, 'next')},
@@ -149,8 +160,16 @@ export class Outbox {
     return entries.filter((entry) => gone.has(JSON.stringify(outboxKey(entry))))
   }
 
-  finish(entries: readonly OutboxEntry[]): Promise<OutboxEntry[]> {
-    return entries.length === 0 ? Promise.resolve([]) : this.runner.write((session) => this.done(session, entries))
+  /** Removes what was told as it was taken; what was written again meanwhile waits for its turn once more. */
+  async finish(entries: readonly OutboxEntry[]): Promise<void> {
+    if (entries.length === 0) return
+    await this.runner.write(async (session) => {
+      const gone = new Set(await this.done(session, entries))
+      const rest = entries.filter((entry) => !gone.has(entry))
+      if (rest.length === 0) return
+      const keys = this.store.engine.conditions.encodeRows(rest.map(outboxKey))
+      await session.run(this.#s.leave, { ...this.#mine, keys })
+    })
   }
 
   /** Puts one off, longer each time and never in step with others; after some attempts it is left alone. */

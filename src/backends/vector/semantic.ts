@@ -67,7 +67,7 @@ export class SemanticIndex implements SemanticSearch, SemanticTarget {
     const alive = filter.includeExpired || kind === 'message' ? [] : [{ alive: now }]
     const where = [...conditionsOf(kind, filter), ...alive, { embedded: true } as const]
     const vector = this.#indexed(question.vector)
-    const found = await this.store.tenant(tenantId).nearest({ kind, where, vector, limit, exact })
+    const found = await this.store.tenant(tenantId).nearest({ kind, where, vector, limit, exact, identity: true })
     return found.map(({ point, distance }) => ({
       id: point.fields.id,
       scope: scopeOf(kind, point),

@@ -127,6 +127,8 @@ export interface NearestQuery {
   readonly limit: number
   /** Compare with every vector that meets the conditions. */
   readonly exact: boolean
+  /** Only which records they are is asked for: of a point nothing but its key, id, scope, rest and revision need be there. */
+  readonly identity?: boolean | undefined
 }
 
 export interface NearPoint {
