@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
+import { followerVerbs } from '../composed/upkeep.js'
 import type { Memory } from '../contract/memory.js'
 import type { FollowerStatus } from '../contract/upkeep.js'
-import { ConfigurationError } from '../errors.js'
+import { ConfigurationError, UnsupportedError } from '../errors.js'
 import { duration, number, table } from './format.js'
 import { INTERRUPTED, onInterrupt } from './interrupt.js'
 import { type CliIo, line, printJson } from './io.js'
@@ -11,6 +12,8 @@ import {
   findStore,
   followersOf,
   followersOptions,
+  lookAtPrimary,
+  type Store,
   type StoreOptions,
   storeOptions,
   withMemory,
@@ -47,26 +50,42 @@ export function register(program: Command, io: CliIo): void {
 }
 
 async function settle(options: Options, io: CliIo): Promise<void> {
+  const store = findStore(options, io)
+  if (options.status || options.unfollow !== undefined) return look(store, options, io)
   const together = followersOf(options, io)
   if (!together.semantic && !together.cache)
     throw new ConfigurationError('name who follows the memory with --semantic or --cache')
   const embeddings = embeddingsOf(options, io)
-  const quiet = options.status || options.unfollow !== undefined
-  const settings = { ...together, ...(quiet && { settle: 'off' as const }) }
-  const store = findStore(options, io)
-  await withMemory(store, { ...options, ...(embeddings && { embeddings }), together: settings }, async (memory) => {
-    if (options.unfollow !== undefined) await memory.unfollow(options.unfollow)
-    if (options.requeue) {
-      const requeued = await memory.requeue()
-      if (!options.json) line(io.stdout, `${number(requeued)} records are tried again`)
-    }
-    const interrupted = quiet ? false : await work(memory, options, io)
+  await withMemory(store, { ...options, ...(embeddings && { embeddings }), together }, async (memory) => {
+    if (options.requeue) await requeue(memory, options, io)
+    const interrupted = await work(memory, options, io)
     const followers = await memory.followers()
-    if (options.json) printJson(io, { memory: store.name, followers })
-    else print(io, followers)
+    told(store, followers, options, io)
     const left = followers.some(({ depth, parked }) => depth > 0 || parked > 0)
-    io.setExitCode(interrupted ? INTERRUPTED : left && !quiet ? 1 : 0)
+    io.setExitCode(interrupted ? INTERRUPTED : left ? 1 : 0)
   })
+}
+
+/** Without those who follow: whoever opens a memory with them puts them on record. */
+async function look(store: Store, options: Options, io: CliIo): Promise<void> {
+  await lookAtPrimary(store, options, async ({ followed }) => {
+    if (!followed) throw new UnsupportedError('settle', `${store.name}: nobody can follow it`)
+    const verbs = followerVerbs({ followed, woken: () => undefined })
+    if (options.unfollow !== undefined) await verbs.unfollow(options.unfollow)
+    if (options.requeue) await requeue(verbs, options, io)
+    told(store, await verbs.followers(), options, io)
+    io.setExitCode(0)
+  })
+}
+
+async function requeue(memory: Pick<Memory, 'requeue'>, { json }: Options, io: CliIo): Promise<void> {
+  const requeued = await memory.requeue()
+  if (!json) line(io.stdout, `${number(requeued)} records are tried again`)
+}
+
+function told(store: Store, followers: readonly FollowerStatus[], { json }: Options, io: CliIo): void {
+  if (json) printJson(io, { memory: store.name, followers })
+  else print(io, followers)
 }
 
 /** Answers whether it was stopped. */

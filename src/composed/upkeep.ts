@@ -42,7 +42,11 @@ async function named(followed: Followed, given: string): Promise<string> {
   return found.name
 }
 
-export function makeUpkeep({ followed, semantic, cache, vectorSettings, woken }: UpkeepParts): Upkeep {
+/** Of whoever follows, open or not. */
+export function followerVerbs({
+  followed,
+  woken,
+}: Pick<UpkeepParts, 'followed' | 'woken'>): Pick<Upkeep, 'followers' | 'requeue' | 'unfollow'> {
   return {
     async followers(): Promise<FollowerStatus[]> {
       const [records, depths] = await Promise.all([followed.followers(), followed.depths()])
@@ -64,6 +68,12 @@ export function makeUpkeep({ followed, semantic, cache, vectorSettings, woken }:
     async unfollow(follower) {
       return followed.unfollow(await named(followed, follower))
     },
+  }
+}
+
+export function makeUpkeep({ followed, semantic, cache, vectorSettings, woken }: UpkeepParts): Upkeep {
+  return {
+    ...followerVerbs({ followed, woken }),
     async verify(options) {
       const cached = cache ? await cache(options) : null
       if (!semantic) return { ...NO_SEMANTIC, cache: cached }

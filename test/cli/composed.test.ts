@@ -44,8 +44,14 @@ describe.each(Object.keys(PRIMARIES))('the commands of a memory of several backe
     expect([settled.code, settled.stderr]).toEqual([0, ''])
     expect(settled.stdout).toMatch(/semantic\s+active\s+0 to be told/)
     expect(await memory.verify()).toMatchObject({ expected: 40, found: 40, missing: 0 })
-    const gone = await cli(['settle', '--unfollow', 'cache', ...flags(names).slice(0, 4)])
-    expect([gone.code, gone.stdout]).toEqual([0, expect.not.stringMatching(/cache/)])
+    await memory.close()
+    const gone = await cli(['settle', '--unfollow', 'cache', ...flags(names)])
+    expect([gone.code, gone.stdout, gone.stderr]).toEqual([0, expect.not.stringMatching(/cache/), ''])
+    // A look at who follows makes nobody follow.
+    const looked = await cli(['settle', '--status', ...flags(names)])
+    expect(looked.stdout).toMatch(/^semantic\s+active[^\n]*\n$/)
+    const none = await cli(['settle', '--unfollow', 'semantic', ...flags(names)])
+    expect(none.stdout).toBe('nobody follows this memory\n')
   })
 
   test('verify names what differs, and repair mends it', async () => {
