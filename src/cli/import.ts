@@ -40,6 +40,9 @@ Formats (found out from the file; --format overrides):
            the items of a session of the OpenAI Agents SDK, as session.getItems() gives them: one conversation with the
            name of the file. Items have no times of their own.
   mastra   the SQLite file of a Mastra LibSQL store: threads, messages, resources; working memory becomes memories.
+  langgraph
+           the SQLite file of a LangGraph checkpointer: of each thread, the messages of its last checkpoint, in JSON as
+           LangGraph for Node writes it. Items of a store are documents.
   mem0     mem0's SQLite file of vectors, or its history file, which does not say whose a memory is (--user does).
 Files but those of SQLite may be gzip-compressed. An SQLite file is only read, and as it stood at the beginning.
 
@@ -53,6 +56,7 @@ Examples:
   bruno-memory import backup.bma --url sqlite:./restored.db
   bruno-memory import backup.bma --url postgres://localhost/app
   bruno-memory import mastra.db --url sqlite:./memory.db
+  bruno-memory import checkpoints.db --user ada
   bruno-memory import ~/.mem0/vector_store.db
   bruno-memory import trip.json --format openai-agents --user ada
   bruno-memory import *.jsonl --dry-run --report problems.jsonl`

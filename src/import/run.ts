@@ -4,6 +4,7 @@ import type { Checks } from '../model/check.js'
 import { readChatGpt } from './chatgpt/reader.js'
 import { readArchiveItems } from './from-archive.js'
 import { readJsonLines } from './jsonl.js'
+import { readLangGraph } from './langgraph/reader.js'
 import { readMastra } from './mastra/reader.js'
 import { readMem0 } from './mem0/reader.js'
 import { readAgents } from './openai-agents/reader.js'
@@ -131,6 +132,7 @@ class ImportRun {
     const { userId, tenant, now, includeHidden } = this.options
     const file = source.path
     if (source.format === 'mastra') return readMastra(file)
+    if (source.format === 'langgraph') return readLangGraph(file, { userId, now })
     if (source.format === 'mem0') return readMem0(file, { userId, now })
     const chunks = this.#chunks(source)
     if (source.format === 'archive') return readArchiveItems(chunks, { file, tenant, now })

@@ -13,6 +13,8 @@ export interface Layout {
   readonly from: string
   /** One of these tables, with this column, tells the format. */
   readonly marks: Readonly<Record<string, string>>
+  /** Tables that must stand in it beside those. */
+  readonly needs?: readonly string[]
   /** Tables that may stand in it, and the columns that are read of each. */
   readonly columns: Readonly<Record<string, readonly string[]>>
 }
@@ -85,13 +87,15 @@ export const marksOf = ({ marks }: Layout): string => Object.keys(marks).join(' 
 
 /** Refuses a file in which a table or column is missing, and names it. */
 export function checkLayout(file: SqliteFile, layout: Layout): void {
-  const { what, from, columns } = layout
+  const { what, from, needs = [], columns } = layout
   const about = `${file.path} is not ${what} in a layout that is known`
   if (!isOf(file, layout)) {
     const has = [...file.tables.keys()].filter((name) => !name.startsWith('sqlite_')).slice(0, 8)
     const found = has.length > 0 ? `it holds ${has.join(', ')}` : 'it holds no table'
     throw new ConfigurationError(`${about}: expected a table ${marksOf(layout)} (${from}); ${found}`)
   }
+  const lacks = needs.filter((table) => !file.tables.has(table))
+  if (lacks.length > 0) throw new ConfigurationError(`${about}: it has no table ${lacks.join(', ')} (${from})`)
   for (const [table, names] of Object.entries(columns)) {
     const found = file.tables.get(table)
     const missing = found && names.filter((name) => !found.has(name))

@@ -2,13 +2,13 @@ import type { NewConversation, NewDocument, NewMemory, NewMessage, NewSession, N
 import type { RecordKind } from '../model/records.js'
 
 /** Those of SQLite files, each recognised by its tables. */
-export const SQLITE_FORMATS = ['mastra', 'mem0'] as const
+export const SQLITE_FORMATS = ['mastra', 'langgraph', 'mem0'] as const
 export type SqliteFormat = (typeof SQLITE_FORMATS)[number]
 export const IMPORT_FORMATS = ['chatgpt', 'openai-agents', 'jsonl', 'archive', ...SQLITE_FORMATS] as const
 /**
  * `chatgpt`: a ChatGPT data export's conversations.json; `openai-agents`: the items of a session; `jsonl`: one message
- * a line; `archive`: what `export` writes; `mastra`: the file of a LibSQL store; `mem0`: its history
- * file or its file of vectors.
+ * a line; `archive`: what `export` writes; `mastra`: the file of a LibSQL store; `langgraph`: the
+ * file of an SQLite checkpointer; `mem0`: its history file or its file of vectors.
  */
 export type ImportFormat = (typeof IMPORT_FORMATS)[number]
 

@@ -80,7 +80,6 @@ export class MastraReader {
 
   *#messages(): Generator<Row> {
     const table = 'mastra_messages'
-    if (!this.#has(table)) return
     const resource = this.file.tables.get(table)?.has('resourceId') ? '"resourceId"' : 'NULL AS "resourceId"'
     const fields = `"id", "thread_id", "content", "role", "type", "createdAt", ${resource}`
     yield* this.file.rows(`SELECT ${fields} FROM ${table} ORDER BY "thread_id", "createdAt", rowid`)
