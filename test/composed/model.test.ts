@@ -21,9 +21,9 @@ const { claim } = Outbox.prototype
 
 let ground: ModelGround
 beforeAll(async () => {
-  Outbox.prototype.claim = function () {
+  Outbox.prototype.claim = function (...asked) {
     Object.assign(this.options, { lease })
-    return claim.call(this)
+    return claim.apply(this, asked)
   }
   ground = await ModelGround.open(inject('servers').QDRANT_URL)
 })

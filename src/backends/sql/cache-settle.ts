@@ -19,11 +19,11 @@ export class CacheSettler implements FollowerSettling {
     readonly target: CacheTarget,
     { follower, owner }: { readonly follower: string; readonly owner: string },
   ) {
-    this.#outbox = new Outbox(store, runner, { follower, owner, batch: BATCH, lease: LEASE })
+    this.#outbox = new Outbox(store, runner, { follower, owner, lease: LEASE })
   }
 
   async pass(): Promise<number> {
-    const entries = await this.#outbox.claim()
+    const entries = await this.#outbox.claim(BATCH)
     if (entries.length === 0) return 0
     try {
       await this.target.invalidate(entries)

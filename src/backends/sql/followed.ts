@@ -206,7 +206,7 @@ export class SqlFollowed implements Followed {
   }
 
   requeue(name: string): Promise<number> {
-    return new Outbox(this.store, this.runner, { follower: name, owner: '', batch: 1, lease: 1 }).requeue()
+    return new Outbox(this.store, this.runner, { follower: name, owner: '', lease: 1 }).requeue()
   }
 
   depths(): Promise<readonly OutboxDepth[]> {

@@ -101,8 +101,6 @@ export interface OutboxOptions {
   readonly follower: string
   /** Who takes entries. */
   readonly owner: string
-  /** Entries taken in one go. */
-  readonly batch: number
   /** Milliseconds for which what was taken is left to its taker, who renews it. */
   readonly lease: number
   /** Whether the follower is this owner's alone: what another one had taken was left by it. */
@@ -125,12 +123,12 @@ export class Outbox {
     return { follower, owner }
   }
 
-  /** Takes what is due, with or without what it has already. Most looks find nothing: they take no lock. */
-  async claim(further = false): Promise<OutboxEntry[]> {
+  /** Takes so many of what is due, with or without what it has already. Most looks find nothing: they take no lock. */
+  async claim(limit: number, further = false): Promise<OutboxEntry[]> {
     const at = now(this.store)
     const values = { ...this.#mine, now: at }
     const look = this.runner.current ?? this.runner.read
-    const { batch, alone = false } = this.options
+    const { alone = false } = this.options
     const which = (alone ? 0 : 1) + (further ? 2 : 0)
     // Behind a full batch there is more, as a rule.
     const some =
@@ -138,7 +136,7 @@ export class Outbox {
     if (some !== true && some.length === 0) return []
     const until = this.#until(at)
     const statement = this.#s.claim[which] as Statement<OutboxEntry>
-    return this.runner.write(async (session) => session.all(statement, { ...values, until, limit: batch }))
+    return this.runner.write(async (session) => session.all(statement, { ...values, until, limit }))
   }
 
   #until(at: Date): Date {

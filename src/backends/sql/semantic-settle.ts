@@ -11,8 +11,12 @@ import { vectorStatements } from './vector-statements.js'
 import { writeVectors } from './vector-writing.js'
 import type { OpenSpace, VectorRow } from './vectors.js'
 
-/** Records taken in one go: they are in memory together. */
+/** Records taken in one go: they are in memory together, and a model's work at them is lost with their process. */
 const BATCH = 375
+/** The same where nothing is made, and what was read last was short. */
+const LARGE_BATCH = 1000
+/** Characters that a large batch may have. */
+const SHORT = 2_000_000
 /** Milliseconds until others go on in the place of a process that was killed; one that works renews what it has. */
 const LEASE = 3000
 /** Refusals of so many records at once are the store's fault, not theirs. */
@@ -29,7 +33,14 @@ interface Batch {
   readonly known: readonly Tried<Unmade>[]
   /** What a model makes; null where none is asked. */
   readonly made: Promise<readonly Tried<Unmade>[]> | null
+  /** There were as many as were asked for: behind it is more. */
+  readonly full: boolean
 }
+
+/** Of a large batch that is like this one. */
+const charactersOf = (ready: readonly Work[]): number =>
+  ready.reduce((sum, { state }) => sum + (state.vector ? state.record.content.length : 0), 0) *
+  (LARGE_BATCH / Math.max(1, ready.length))
 
 const refuses = (error: unknown): error is BrunoMemoryError =>
   error instanceof BrunoMemoryError && !error.retryable && !(error instanceof ConfigurationError)
@@ -42,6 +53,7 @@ export class SemanticSettler implements FollowerSettling {
   readonly #outbox: Outbox
   readonly #lease: FollowerLease | null
   #forgotten = 0
+  #size = BATCH
   #ahead: Promise<Batch | null> | null = null
   /** What was taken is nobody else's until then. */
   #held = 0
@@ -56,7 +68,7 @@ export class SemanticSettler implements FollowerSettling {
     { follower, owner }: { readonly follower: string; readonly owner: string },
   ) {
     const alone = !target.sideBySide
-    this.#outbox = new Outbox(store, runner, { follower, owner, batch: BATCH, lease: LEASE, alone })
+    this.#outbox = new Outbox(store, runner, { follower, owner, lease: LEASE, alone })
     // A request of the one before is over by then.
     const time = Math.max(LEASE, 2.5 * target.callTimeout)
     this.#lease = alone ? new FollowerLease(store, runner, { follower, owner, time }) : null
@@ -94,7 +106,8 @@ export class SemanticSettler implements FollowerSettling {
   /** @param after The model's work at the batch before: it does one after the other. */
   async #take(ahead = false, after: Promise<unknown> | null = null): Promise<Batch | null> {
     const until = this.store.clock() + LEASE / 2
-    const entries = await this.#outbox.claim(ahead)
+    const size = this.#size
+    const entries = await this.#outbox.claim(size, ahead)
     this.#held = until
     if (entries.length === 0) return null
     const { embedder } = this.store.vectors
@@ -110,12 +123,13 @@ export class SemanticSettler implements FollowerSettling {
     const made = making && rest.length > 0 ? make() : null
     // Whoever takes the batch hears of it.
     made?.catch(() => undefined)
-    return { entries, space, ready, known, made }
+    this.#size = made || this.#lease || charactersOf(ready) > SHORT ? BATCH : LARGE_BATCH
+    return { entries, space, ready, known, made, full: entries.length >= size }
   }
 
   /** While the store works, the next one is read and its vectors are made: told are they one after the other. */
-  #readAhead({ entries, made }: Batch): void {
-    if (entries.length < BATCH || this.#ahead) return
+  #readAhead({ full, made }: Batch): void {
+    if (!full || this.#ahead) return
     this.#ahead = this.#take(true, made)
     this.#ahead.catch(() => undefined)
   }

@@ -28,7 +28,7 @@ export class VectorSettler {
     readonly runner: SqlRunner,
     owner: string,
   ) {
-    this.#outbox = new Outbox(store, runner, { follower: FOLLOWER, owner, batch: BATCH, lease: LEASE })
+    this.#outbox = new Outbox(store, runner, { follower: FOLLOWER, owner, lease: LEASE })
   }
 
   /** One batch; answers how many records it dealt with. */
@@ -36,7 +36,7 @@ export class VectorSettler {
     const { embedder } = this.store.vectors
     if (!embedder) return 0
     const maker = new VectorMaker(this.store, this.runner, embedder)
-    const entries = await this.#outbox.claim()
+    const entries = await this.#outbox.claim(BATCH)
     if (entries.length === 0) return 0
     try {
       const space = await maker.space()
