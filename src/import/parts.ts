@@ -47,7 +47,7 @@ export const callPart = (
 })
 
 const MEDIA: readonly (readonly [name: RegExp, type: MessageType])[] = [
-  [/image/, 'image'],
+  [/image|screenshot/, 'image'],
   [/audio/, 'audio'],
   [/file|document|video/, 'file'],
 ]
@@ -60,6 +60,10 @@ export function otherPart(part: JsonObject): Segment {
     MEDIA.find(([pattern]) => pattern.test(mime.split('/')[0] || name))?.[1] ?? MEDIA.find(([p]) => p.test(name))?.[1]
   return { kind: 'part', part: { type: type ?? name, data: part }, type }
 }
+
+/** An entry that is no object where objects are expected; null says nothing. */
+export const strayPart = (data: JsonValue): Segment[] =>
+  data === null ? [] : [{ kind: 'part', part: { type: 'unknown', data } }]
 
 /** The words are the content; parts stand beside them where there is anything but plain words. */
 export function saidOf(segments: readonly Segment[]): Said {
@@ -78,7 +82,9 @@ function partOf(segment: Segment): JsonValue[] {
 
 /** A tool's answer as a message: its text is the content; a part stands beside it only for what the text lacks. */
 export function answerOf({ toolCallId, toolName, output, more = {} }: ToolResult): Said {
-  const entries = Array.isArray(output) ? output.filter(isObject) : []
+  const isMedia =
+    isObject(output) && typeof output.type === 'string' && MEDIA.some(([name]) => name.test(String(output.type)))
+  const entries = Array.isArray(output) ? output.filter(isObject) : isMedia ? [output] : []
   const texts = entries.flatMap((part) => (typeof part.text === 'string' ? [part.text] : []))
   const isContent = entries.length > 0 && entries.every(({ type }) => typeof type === 'string')
   const content = typeof output === 'string' ? output : isContent ? joined(texts) : JSON.stringify(output)

@@ -131,7 +131,7 @@ class ImportRun {
   #items(source: Source): AsyncIterable<ImportItem[]> {
     const { userId, tenant, now, includeHidden } = this.options
     const file = source.path
-    if (source.format === 'mastra') return readMastra(file)
+    if (source.format === 'mastra') return readMastra(file, userId)
     if (source.format === 'langgraph') return readLangGraph(file, { userId, now })
     if (source.format === 'mem0') return readMem0(file, { userId, now })
     const chunks = this.#chunks(source)

@@ -204,10 +204,13 @@ describe('the file of a Mastra LibSQL store', () => {
       `UPDATE mastra_messages SET content = '{"format":2' WHERE id = 'guest-1';
        UPDATE mastra_messages SET content = '{"format":2,"parts":[]}' WHERE id = 'signal-1';
        UPDATE mastra_messages SET role = 'user' WHERE id = 'signal-1';
+       UPDATE mastra_threads SET "resourceId" = '' WHERE id = 'empty';
        UPDATE mastra_threads SET "createdAt" = 'yesterday' WHERE id = 'trip'`,
       'mastra.sqlite',
     )
-    const report = await importInto(freshMemory(), [path])
+    const memory = freshMemory()
+    const report = await importInto(memory, [path], { userId: 'eve' })
+    expect((await memory.conversations.get('empty'))?.userId).toBe('eve')
     const refused = report.findings.map(({ field, place }) => [place.table, place.id, field])
     expect(refused).toContainEqual(['mastra_messages', 'guest-1', 'content'])
     expect(refused).toContainEqual(['mastra_threads', 'trip', 'createdAt'])

@@ -79,7 +79,7 @@ describe('the history file of mem0', () => {
          created_at DATETIME, updated_at DATETIME, is_deleted INTEGER, actor_id TEXT, role TEXT);
        INSERT INTO history VALUES
          ('e3', 'a', NULL, 'likes tea', 'ADD', '2025-01-31T04:00:00.123456-08:00', NULL, 0, NULL, NULL),
-         ('e1', 'a', 'likes tea', 'likes coffee', 'UPDATE', '2025-01-31T04:00:00.123456-08:00', '2025-02-01 08:00:00', 0, NULL, NULL),
+         ('e1', 'a', 'likes tea', 'likes coffee', 'UPDATE', '2025-01-31T04:00:00.123456-08:00', '2025-02-01 08:00:00', 0, 'ada', 'user'),
          ('e2', 'b', NULL, 'gone', 'ADD', '2025-01-31T04:00:00-08:00', NULL, 0, NULL, NULL),
          ('e0', 'b', 'gone', NULL, 'DELETE', NULL, NULL, 1, NULL, NULL)`,
     )
@@ -88,6 +88,7 @@ describe('the history file of mem0', () => {
     expect(brief(report).memory).toEqual({ read: 2, imported: 1, skipped: 1 })
     expect(await memory.memories.get('a')).toMatchObject({
       content: 'likes coffee',
+      metadata: { actor_id: 'ada', role: 'user' },
       createdAt: new Date('2025-01-31T12:00:00.123Z'),
       updatedAt: new Date('2025-02-01T08:00:00Z'),
     })

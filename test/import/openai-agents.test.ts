@@ -108,6 +108,62 @@ describe('the session of an agent', () => {
     ])
   })
 
+  test('with what stands beside an item: all of it is kept', async () => {
+    const call = (callId: string) => ({
+      type: 'function_call',
+      id: `fc_${callId}`,
+      callId,
+      name: 'look',
+      arguments: '{}',
+      providerData: { of: callId },
+    })
+    const picture = { type: 'computer_screenshot', data: 'data:image/png;base64,iVBORw0KGgo=' }
+    const { messages } = await read(
+      [
+        call('a'),
+        call('b'),
+        { type: 'computer_call_result', callId: 'a', output: picture, providerData: { x: 1 } },
+        { type: 'function_call_result', callId: 'b', output: [{ type: 'input_text', text: 'seen' }] },
+        { type: 'reasoning', content: [{ type: 'input_text', text: 'So.', providerData: { y: 1 } }] },
+      ],
+      'beside',
+    )
+    expect(messages.map(({ content, parts, metadata }) => ({ content, parts, metadata }))).toEqual([
+      {
+        content: '',
+        parts: ['a', 'b'].map((id) => ({
+          type: 'tool-call',
+          toolCallId: id,
+          toolName: 'look',
+          input: {},
+          openai: { id: `fc_${id}`, providerData: { of: id } },
+        })),
+        metadata: {},
+      },
+      {
+        content: '',
+        parts: [{ type: 'tool-result', toolCallId: 'a', output: picture }],
+        metadata: { openai: { providerData: { x: 1 } } },
+      },
+      {
+        content: 'seen',
+        parts: [{ type: 'tool-result', toolCallId: 'b', output: [{ type: 'input_text', text: 'seen' }] }],
+        metadata: {},
+      },
+      {
+        content: '',
+        parts: [
+          {
+            type: 'reasoning',
+            text: 'So.',
+            content: [{ type: 'input_text', text: 'So.', providerData: { y: 1 } }],
+          },
+        ],
+        metadata: {},
+      },
+    ])
+  })
+
   test('with an id that several items have: each is kept', async () => {
     const said = (text: string) => ({ type: 'message', id: 'fake', role: 'assistant', content: text })
     const { report, messages } = await read([said('one'), said('two'), said('two')], 'repeated')

@@ -1,7 +1,7 @@
 import { ValidationError } from '../../errors.js'
 import type { NewMessage } from '../../model/inputs.js'
 import { type JsonObject, type JsonValue, ROLES, type Role } from '../../model/records.js'
-import { answerOf, callPart, inputOf, otherPart, type Segment, saidOf } from '../parts.js'
+import { answerOf, callPart, inputOf, otherPart, type Segment, saidOf, strayPart } from '../parts.js'
 import { isObject, objectOf, textOf, under, without } from '../values.js'
 
 /** A message as LangChain writes it: the name of its class, and what it was made of. */
@@ -45,7 +45,7 @@ const CALLS = ['tool_use', 'tool_call', 'tool_call_chunk', 'input_json_delta', '
 
 function blockOf(block: JsonValue, hasCalls: boolean): Segment[] {
   if (typeof block === 'string') return [{ kind: 'text', text: block }]
-  if (!isObject(block)) return []
+  if (!isObject(block)) return strayPart(block)
   const type = textOf(block.type ?? null) ?? ''
   if (hasCalls && CALLS.includes(type)) return []
   if (type === 'text' || type === 'output_text') {

@@ -22,7 +22,11 @@ const blank = (value: unknown): boolean => (cellText(value) ?? '').trim() === ''
  * Mastra's, such as traces and snapshots of workflows, is passed over and named.
  */
 export class MastraReader {
-  constructor(readonly file: SqliteFile) {}
+  constructor(
+    readonly file: SqliteFile,
+    /** Of threads without a resource. */
+    readonly userId: string,
+  ) {}
 
   *items(): Generator<ImportItem[]> {
     yield* this.#resources()
@@ -68,7 +72,9 @@ export class MastraReader {
     const messages = this.#messages()
     let next = messages.next()
     for (const row of this.file.rows(`SELECT ${fields} FROM ${table} ORDER BY "id"`)) {
-      yield this.#read('conversation', table, row, (place) => [conversationItem(place, row)])
+      yield this.#read('conversation', table, row, (place) => [
+        conversationItem(place, row, cellText(row.resourceId) || this.userId),
+      ])
       for (; !next.done; next = messages.next()) {
         const order = byBytes(next.value.thread_id, row.id)
         if (order > 0) break
@@ -109,7 +115,13 @@ export class MastraReader {
       this.#read('memory', table, row, (place) => {
         const id = uuidv5(JSON.stringify(['working memory', table, cellText(row.id)]), NAMESPACE)
         const content = cellText(text) ?? ''
-        const input = { id, userId: cellText(userId) ?? '', conversationId, content, category: 'working-memory' }
+        const input = {
+          id,
+          userId: cellText(userId) || this.userId,
+          conversationId,
+          content,
+          category: 'working-memory',
+        }
         return [memoryItem(place, { ...input, type: 'semantic', source: 'mastra', ...times(row) })]
       })
     const resources = 'mastra_resources'
@@ -154,7 +166,7 @@ export class MastraReader {
 
   #ownerOf(threadId: unknown): string {
     const [row] = this.file.rows('SELECT "resourceId" FROM mastra_threads WHERE "id" = ?', threadId)
-    return cellText(row?.resourceId) ?? ''
+    return cellText(row?.resourceId) || this.userId
   }
 }
 
@@ -162,9 +174,9 @@ export class MastraReader {
 const byBytes = (a: unknown, b: unknown): number =>
   Buffer.compare(Buffer.from(cellText(a) ?? ''), Buffer.from(cellText(b) ?? ''))
 
-function conversationItem(place: Place, row: Row): ImportItem {
+function conversationItem(place: Place, row: Row, userId: string): ImportItem {
   const metadata = { source: 'mastra', ...metadataOf(row) }
-  const who = { id: cellText(row.id) ?? '', userId: cellText(row.resourceId) ?? '' }
+  const who = { id: cellText(row.id) ?? '', userId }
   const input = { ...who, title: cellText(row.title) || null, metadata, ...times(row) }
   return { kind: 'conversation', tenant: null, place, size: 1000, input }
 }
@@ -186,10 +198,10 @@ const memoryItem = (place: Place, input: NewMemory & { readonly id: string }): I
   input,
 })
 
-export async function* readMastra(path: string): AsyncGenerator<ImportItem[]> {
+export async function* readMastra(path: string, userId: string): AsyncGenerator<ImportItem[]> {
   const file = await SqliteFile.open(path)
   try {
-    yield* new MastraReader(file).items()
+    yield* new MastraReader(file, userId).items()
   } finally {
     file.close()
   }

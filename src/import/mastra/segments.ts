@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../../model/records.js'
-import { callPart, otherPart, type Segment } from '../parts.js'
+import { callPart, otherPart, type Segment, strayPart } from '../parts.js'
 import { isObject, objectOf, textOf, without } from '../values.js'
 
 /** Where one step of an answer ends, and the model that the next one is of. */
@@ -14,10 +14,12 @@ function invocation(part: JsonObject): Segment[] {
   const { toolCallId, toolName, args, result, state, errorText } = part
   const id = textOf(toolCallId ?? null) ?? ''
   const name = textOf(toolName ?? null)
-  const call: Segment = { kind: 'call', part: callPart(id, name ?? 'unknown', args ?? {}) }
-  if (!ANSWERED.includes(textOf(state ?? null) ?? '')) return [call]
+  const more = without(part, 'toolCallId', 'toolName', 'args', 'result', 'state', 'errorText', 'step')
+  const answered = ANSWERED.includes(textOf(state ?? null) ?? '')
+  const beside = answered ? {} : more
+  const call: Segment = { kind: 'call', part: callPart(id, name ?? 'unknown', args ?? {}, beside) }
+  if (!answered) return [call]
   const failed = result === undefined && errorText !== undefined
-  const more = { ...without(part, 'toolCallId', 'toolName', 'args', 'result', 'state', 'errorText', 'step') }
   const output = failed ? (errorText as JsonValue) : (result ?? null)
   return [
     call,
@@ -46,7 +48,7 @@ function words(part: JsonObject): Segment {
 /** One entry of a message's parts, in the second format of messages or the first. */
 function segmentsOfPart(part: JsonValue): (Segment | StepStart)[] {
   if (typeof part === 'string') return [{ kind: 'text', text: part }]
-  if (!isObject(part)) return []
+  if (!isObject(part)) return strayPart(part)
   switch (part.type) {
     case 'text':
       return [words(part)]
@@ -87,11 +89,13 @@ export function segmentsOf(content: unknown): (Segment | StepStart)[] {
   const parts = Array.isArray(content.parts) ? content.parts.flatMap(segmentsOfPart) : []
   const known = new Set(parts.map((each) => (each.kind === 'call' ? String(each.part.toolCallId) : '')))
   const rest = beside(content, known)
-  if (parts.length > 0) return [...parts, ...rest]
-  const thought = textOf(content.reasoning ?? null)
+  const has = (type: string): boolean =>
+    parts.some((each) => (each.kind === 'part' ? each.part.type === type : each.kind === type))
+  const thought = has('reasoning') ? null : textOf(content.reasoning ?? null)
   return [
     ...(thought ? [reasoning({ reasoning: thought })] : []),
+    ...parts,
     ...rest,
-    ...(typeof content.content === 'string' ? segmentsOf(content.content) : []),
+    ...(typeof content.content === 'string' && !has('text') ? segmentsOf(content.content) : []),
   ]
 }

@@ -52,6 +52,7 @@ export const memoryOfEvent = (row: Row, userId: string): Input => ({
   userId,
   content: cellText(row.value) ?? '',
   source: 'mem0',
+  metadata: without({ actor_id: cellText(row.actor_id), role: cellText(row.role) }),
   ...timesOf(row.created_at, row.updated_at),
 })
 
@@ -60,8 +61,9 @@ export const isDeleted = (row: Row): boolean => Number(row.is_deleted) === 1 || 
 /** The last event of each memory, in the order in which these came, with how many there were. */
 export function* lastEvents(file: SqliteFile, table: string): Generator<Row> {
   const [value, action] = table === 'history' ? ['new_memory', 'event'] : ['new_value', 'action']
+  const of = (name: string): string => (file.tables.get(table)?.has(name) ? `h."${name}"` : `NULL AS "${name}"`)
   const last = `SELECT "memory_id", max(rowid) AS "last", count(*) AS "events" FROM "${table}" GROUP BY "memory_id"`
   yield* file.rows(`SELECT h."memory_id", h."${value}" AS "value", h."${action}" AS "action", h."is_deleted",
-      h."created_at", h."updated_at", l."events"
+      h."created_at", h."updated_at", ${of('actor_id')}, ${of('role')}, l."events"
     FROM (${last}) l JOIN "${table}" h ON h.rowid = l."last" ORDER BY l."last"`)
 }

@@ -1,7 +1,7 @@
 import type { NewMessage } from '../../model/inputs.js'
 import type { JsonObject, JsonValue, MessageStatus, Role } from '../../model/records.js'
-import { answerOf, callPart, inputOf, otherPart, type Segment, saidOf } from '../parts.js'
-import { given, isObject, joined, textOf, under, without } from '../values.js'
+import { answerOf, callPart, inputOf, otherPart, type Segment, saidOf, strayPart } from '../parts.js'
+import { given, isObject, joined, objectOf, textOf, under, without } from '../values.js'
 
 const SAID =
   /^(message|reasoning|compaction|function_call|hosted_tool_call|item_reference|.+_call|.+_(output|result|approval_request))$/
@@ -37,7 +37,7 @@ const rest = (item: JsonObject, ...names: readonly string[]): JsonObject =>
 
 function entry(part: JsonValue): Segment[] {
   if (typeof part === 'string') return [{ kind: 'text', text: part }]
-  if (!isObject(part)) return []
+  if (!isObject(part)) return strayPart(part)
   const { type, text, refusal } = part
   if (type === 'refusal') return [{ kind: 'text', text: textOf(refusal ?? null) ?? '', part }]
   if (typeof text !== 'string') return [otherPart(part)]
@@ -62,21 +62,27 @@ const messageOf = (item: JsonObject): Heard | string => {
 }
 
 function reasoningOf(item: JsonObject): Heard {
-  const texts = [item.content, item.summary].flatMap((value) => (Array.isArray(value) ? value : []))
-  const text = joined(texts.map((part) => (isObject(part) ? (textOf(part.text ?? null) ?? '') : '')))
-  const part = { type: 'reasoning', text, ...without(item, 'id', 'type', 'content', 'summary', 'status') }
+  const entries = [item.content, item.summary].flatMap((value) => (Array.isArray(value) ? value : []))
+  const text = joined(entries.map((entry) => textOf(objectOf(entry).text ?? null) ?? ''))
+  const plain = entries.every((entry) => Object.keys(without(objectOf(entry), 'type', 'text')).length === 0)
+  const rest = without(item, 'id', 'type', 'status', ...(plain ? ['content', 'summary'] : []))
+  return { role: 'assistant', content: '', parts: [{ type: 'reasoning', text, ...rest }], status: statusOf(item) }
+}
+
+/** A call of a function. All that is said of it stands in its part: several calls may be one message. */
+function functionCallOf(item: JsonObject): Heard {
+  const beside = without(item.status === 'completed' ? without(item, 'status') : item, 'type', 'name', 'arguments')
+  const part = callPart(callIdOf(item) ?? '', nameOf(item), inputOf(item.arguments), {
+    ...under('openai', without(beside, 'callId', 'call_id')),
+  })
   return { role: 'assistant', content: '', parts: [part], status: statusOf(item) }
 }
 
-/** A call of a function, or of a tool that ran elsewhere, which may carry its outcome as well. */
-function callOf(item: JsonObject): Heard {
-  const id = callIdOf(item) ?? ''
-  const known = ['name', 'callId', 'call_id', 'arguments']
-  const args = item.arguments ?? (item.type === 'function_call' ? {} : without(item, 'type', 'id', 'status', ...known))
-  const more = item.type === 'function_call' ? [] : [{ type: String(item.type), data: item }]
-  const metadata = item.type === 'function_call' ? rest(item, ...known) : {}
-  const parts = [callPart(id, nameOf(item), inputOf(args)), ...more]
-  return { role: 'assistant', content: '', parts, status: statusOf(item), metadata }
+/** A call of a tool that ran elsewhere, which may carry its outcome as well. */
+function hostedCallOf(item: JsonObject): Heard {
+  const args = item.arguments ?? without(item, 'type', 'id', 'status', 'name', 'callId', 'call_id')
+  const parts = [callPart(callIdOf(item) ?? '', nameOf(item), inputOf(args)), { type: String(item.type), data: item }]
+  return { role: 'assistant', content: '', parts, status: statusOf(item) }
 }
 
 /** `{ type: 'text', text }` says no more than its text. */
@@ -99,7 +105,8 @@ export function heardOf(item: unknown): Heard | string {
   const type = textOf(item.type ?? null) ?? 'message'
   if (type === 'message') return messageOf(item)
   if (type === 'reasoning') return reasoningOf(item)
-  if (/_call$/.test(type)) return callOf(item)
+  if (isCall(item)) return functionCallOf(item)
+  if (/_call$/.test(type)) return hostedCallOf(item)
   if (/_(output|result)$/.test(type)) return resultOf(item)
   const data = without(item, 'id', 'type')
   return { role: 'assistant', content: '', parts: [{ type, ...(given(data) ? { data } : {}) }] }

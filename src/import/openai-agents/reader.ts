@@ -5,7 +5,7 @@ import { canonicalJson } from '../../model/canonical.js'
 import type { JsonValue } from '../../model/records.js'
 import { ArraySplitter, type Element } from '../json-array.js'
 import { aboutRecord, parseJson } from '../text.js'
-import type { ImportItem, ItemOf, Place } from '../types.js'
+import { type ImportItem, type ItemOf, isLeftOut, type Place } from '../types.js'
 import { isObject } from '../values.js'
 import { type Heard, heardOf, isCall } from './items.js'
 
@@ -32,7 +32,6 @@ export const sessionIdOf = (file: string): string =>
 export async function* readAgents(chunks: AsyncIterable<Buffer>, options: AgentsOptions): AsyncGenerator<ImportItem[]> {
   const session = new Session(options)
   const splitter = new ArraySplitter(MAX_ITEM_BYTES)
-  yield session.begin()
   try {
     for await (const chunk of chunks) for (const element of splitter.push(chunk)) yield session.take(element)
     splitter.end()
@@ -46,6 +45,7 @@ export async function* readAgents(chunks: AsyncIterable<Buffer>, options: Agents
 
 class Session {
   readonly #id: string
+  #begun = false
   readonly #ids = new Set<string>()
   readonly #same = new Map<string, number>()
   /** Calls wait for those made together with them: a tool's answer belongs to the message right in front of it. */
@@ -55,10 +55,13 @@ class Session {
     this.#id = sessionIdOf(options.file)
   }
 
-  begin(): ImportItem[] {
+  /** The conversation begins with its first message. */
+  #begin(items: readonly ImportItem[]): ImportItem[] {
+    if (this.#begun || items.every((item) => item.kind === null || isLeftOut(item))) return [...items]
+    this.#begun = true
     const { file, userId } = this.options
     const input = { id: this.#id, userId, metadata: { source: 'openai-agents' } }
-    return [{ kind: 'conversation', tenant: null, place: { file, id: this.#id }, size: 500, input }]
+    return [{ kind: 'conversation', tenant: null, place: { file, id: this.#id }, size: 500, input }, ...items]
   }
 
   refused(field: string, reason: string, place: Place): ImportItem {
@@ -67,6 +70,10 @@ class Session {
 
   /** The messages that are complete by this item; null: the end. */
   take(element: Element | null): ImportItem[] {
+    return this.#begin(this.#take(element))
+  }
+
+  #take(element: Element | null): ImportItem[] {
     const waiting = this.#waiting ? [this.#waiting] : []
     if (!element) return waiting
     const place = { file: this.options.file, index: element.index, offset: element.offset }
