@@ -1,13 +1,13 @@
 import type { TransferPhase, TransferProgress } from '../contract/transfer.js'
 
 /** What a phase takes beside copying, about, until it has begun. */
-const WEIGHTS = { copy: 1, finish: 0.15, verify: 0.6 } as const
+const WEIGHTS = { copy: 1, finish: 0.1, verify: 0.6 } as const
 type Weighed = keyof typeof WEIGHTS
 const PHASES = Object.keys(WEIGHTS) as Weighed[]
 
 /** Milliseconds that a rate is taken over at least, and the share of a longer run. */
-const WINDOW = 4000
-const SHARE = 0.4
+const WINDOW = 10_000
+const SHARE = 0.5
 
 /** How far the whole is, and how long it will take. */
 export interface Pace {
@@ -51,7 +51,7 @@ export class TransferMeter {
     while (this.#samples.length > 2 && (this.#samples[1] as Sample).at <= from) this.#samples.shift()
     const [first] = this.#samples as [Sample]
     const rate = now > first.at ? ((progress.records - first.records) / (now - first.at)) * 1000 : 0
-    return { done: this.#done(progress), rate, left: this.#left(progress, rate) }
+    return { done: this.#done(progress), rate, left: this.#left(progress, rate, now) }
   }
 
   #begin({ phase, records }: TransferProgress, now: number): void {
@@ -72,13 +72,14 @@ export class TransferMeter {
     return (weight(this.#phases.slice(0, at)) + own) / weight(this.#phases)
   }
 
-  #left(progress: TransferProgress, rate: number): number | null {
-    const { phase, records, total } = progress
+  #left({ phase, records, total }: TransferProgress, rate: number, now: number): number | null {
     const own = rate > 0 ? (Math.max(0, total - records) / rate) * 1000 : null
     if (phase === 'copy' && rate > 0) this.#copying = (total / rate) * 1000
-    const later = this.#later(phase)
-    if (own === null && (phase !== 'finish' || this.#copying === null)) return null
-    return (own ?? this.#usual('finish')) + later
+    const usual = this.#phases[this.#at(phase)]
+    if (own === null && (this.#copying === null || usual === undefined)) return null
+    // One that has only begun, or tells nothing of itself, takes as long as others of its kind.
+    const expected = usual === undefined ? 0 : Math.max(0, this.#usual(usual) - (now - this.#began))
+    return (own ?? expected) + this.#later(phase)
   }
 
   /** What the phases behind this one take. */

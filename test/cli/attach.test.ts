@@ -81,6 +81,11 @@ function openSqlite(url: string) {
   return { prepare: (sql: string) => client.prepare(sql), [Symbol.dispose]: () => void client.close() }
 }
 
+async function followersOf(url: string): Promise<string[]> {
+  const { stdout } = await cli(['settle', '--status', '--url', url, '--json'])
+  return (JSON.parse(stdout).followers as { follower: string }[]).map(({ follower }) => follower)
+}
+
 describe('attach', () => {
   const parts = async (kind = 'qdrant') => {
     const url = await freshPrimary('sqlite')
@@ -96,9 +101,7 @@ describe('attach', () => {
     expect(told.stdout).toMatch(/^121 texts to embed, about 4\d\d tokens$/m)
     const json = JSON.parse((await cli([...flags, '--dry-run', '--json'])).stdout)
     expect(json).toMatchObject({ dryRun: true, records: 121, toEmbed: 121, followers: [], verified: null })
-    expect(
-      (await cli(['settle', '--status', '--url', url, '--semantic', semantic, '--embeddings', 'offline'])).code,
-    ).toBe(0)
+    expect(await followersOf(url)).toEqual([])
   })
 
   test('again goes on, and a second store needs --force', async () => {
@@ -137,8 +140,7 @@ describe('attach', () => {
       expect([answer.code, answer.stderr], args.join(' ')).toEqual([code, expect.stringMatching(said)])
       expect(`${answer.stdout}${answer.stderr}`).not.toContain('pass-word')
     }
-    const status = await cli(['settle', '--status', '--url', url, '--cache', cache, '--json'])
-    expect(JSON.parse(status.stdout).followers.map(({ follower }: { follower: string }) => follower)).toEqual(['cache'])
+    expect(await followersOf(url)).toEqual([])
   })
 
   test('that is stopped by Ctrl-C says how to go on, and goes on', async () => {
