@@ -143,6 +143,7 @@ export async function benchHybrid(ground: Ground, quick: boolean): Promise<Figur
         exact: false,
         now: Date.now(),
       }),
+    both: () => Promise.all([sides.text?.(), sides.nearest?.()]),
     hydration: () => {
       const seqs = Array.from({ length: 10 }, (_, i) => rows[(n * 131 + i * 977) % RECORDS]?.seq as string)
       return database`select * from bruno_memories where tenant_id = 'default' and seq = any(${seqs}::bigint[]) and user_id is not null`
@@ -179,6 +180,15 @@ export async function benchHybrid(ground: Ground, quick: boolean): Promise<Figur
       atMost: true,
       unit: '×',
       of: `${names.map(ms).join(', ')}; hybrid p95 ${quantile(times.get('hybrid') ?? [], 0.95).toFixed(2)} ms`,
+    },
+    {
+      // Two servers and this program on the cores that there are: what asking both at once costs here.
+      name: 'the same, against a search by text and one by vectors at once, whose records nobody fuses',
+      value: middle('hybrid') / middle('both'),
+      goal: 1.2,
+      atMost: true,
+      unit: '×',
+      of: `${ms('hybrid')}, ${ms('both')}`,
     },
   ]
 }
