@@ -121,3 +121,13 @@ export function cellInstant(value: unknown, field: string): Date | undefined {
   if (value === null || value === undefined || value === '') return undefined
   return parseInstant(typeof value === 'string' && WITHOUT_OFFSET.test(value) ? `${value}Z` : value, field)
 }
+
+/** What a reader finds in a file, which is open for as long as it is read. */
+export async function* readSqlite<T>(path: string, read: (file: SqliteFile) => Iterable<T>): AsyncGenerator<T> {
+  const file = await SqliteFile.open(path)
+  try {
+    yield* read(file)
+  } finally {
+    file.close()
+  }
+}

@@ -1,15 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { freshFolder } from '../cli/support.js'
 import { all, contentsOf, databaseOf, sample } from './foreign.js'
 import { brief, freshMemory, importInto, messagesOf } from './support.js'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bruno-mem0-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = await freshFolder()
 
 const history = sample('mem0.sqlite')
 const vectors = sample('mem0-vectors.sqlite')

@@ -1,17 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openSource } from '../../src/import/source.js'
+import { freshFolder } from '../cli/support.js'
 import { contentsOf, sample } from './foreign.js'
 import { brief, fileOf, freshMemory, importInto, messagesOf } from './support.js'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bruno-agents-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = await freshFolder()
 
 const file = sample('trip.json')
 const read = async (items: unknown, name: string) => {

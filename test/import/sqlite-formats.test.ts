@@ -1,20 +1,16 @@
-import { copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ConfigurationError, StorageError } from '../../src/errors.js'
 import { openSource } from '../../src/import/source.js'
 import type { ImportFormat } from '../../src/import/types.js'
+import { freshFolder } from '../cli/support.js'
 import { databaseOf, sample } from './foreign.js'
 import { brief, fileOf, freshMemory, importInto } from './support.js'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bruno-formats-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = await freshFolder()
 
 const refusal = async (path: string, format?: ImportFormat): Promise<Error> =>
   openSource(path, format).then(

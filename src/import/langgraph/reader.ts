@@ -2,7 +2,7 @@ import { v5 as uuidv5 } from 'uuid'
 import { ValidationError } from '../../errors.js'
 import { canonicalJson } from '../../model/canonical.js'
 import type { JsonValue } from '../../model/records.js'
-import { SqliteFile } from '../sqlite.js'
+import { readSqlite, type SqliteFile } from '../sqlite.js'
 import { aboutRecord } from '../text.js'
 import type { ImportItem, Place } from '../types.js'
 import { isRemoval, messageOf, writtenOf } from './messages.js'
@@ -106,11 +106,5 @@ function messageItem(message: JsonValue, thread: Thread, seen: Set<string>, at: 
   }
 }
 
-export async function* readLangGraph(path: string, options: LangGraphOptions): AsyncGenerator<ImportItem[]> {
-  const file = await SqliteFile.open(path)
-  try {
-    yield* new LangGraphReader(file, options).items()
-  } finally {
-    file.close()
-  }
-}
+export const readLangGraph = (path: string, options: LangGraphOptions): AsyncIterable<ImportItem[]> =>
+  readSqlite(path, (file) => new LangGraphReader(file, options).items())

@@ -1,7 +1,7 @@
 import { v5 as uuidv5 } from 'uuid'
 import type { NewMemory } from '../../model/inputs.js'
 import type { JsonObject, RecordKind } from '../../model/records.js'
-import { cellInstant, cellJson, cellText, jsonColumn, type Row, SqliteFile } from '../sqlite.js'
+import { cellInstant, cellJson, cellText, jsonColumn, type Row, readSqlite, type SqliteFile } from '../sqlite.js'
 import { aboutRecord } from '../text.js'
 import type { ImportItem, Place } from '../types.js'
 import { objectOf } from '../values.js'
@@ -198,11 +198,5 @@ const memoryItem = (place: Place, input: NewMemory & { readonly id: string }): I
   input,
 })
 
-export async function* readMastra(path: string, userId: string): AsyncGenerator<ImportItem[]> {
-  const file = await SqliteFile.open(path)
-  try {
-    yield* new MastraReader(file, userId).items()
-  } finally {
-    file.close()
-  }
-}
+export const readMastra = (path: string, userId: string): AsyncIterable<ImportItem[]> =>
+  readSqlite(path, (file) => new MastraReader(file, userId).items())

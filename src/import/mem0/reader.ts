@@ -1,7 +1,7 @@
 import { v5 as uuidv5 } from 'uuid'
 import { ValidationError } from '../../errors.js'
 import { type RecordKind, ROLES, type Role } from '../../model/records.js'
-import { cellInstant, cellText, type Row, SqliteFile } from '../sqlite.js'
+import { cellInstant, cellText, type Row, readSqlite, type SqliteFile } from '../sqlite.js'
 import { aboutRecord } from '../text.js'
 import type { ImportItem, Place } from '../types.js'
 import { type Input, isDeleted, lastEvents, memoryOfEvent, memoryOfVector } from './memories.js'
@@ -132,11 +132,5 @@ function messageItem(place: Place, conversationId: string, row: Row): ImportItem
   return { kind: 'message', tenant: null, place, size: content.length + 500, conversationId, input }
 }
 
-export async function* readMem0(path: string, options: Mem0Options): AsyncGenerator<ImportItem[]> {
-  const file = await SqliteFile.open(path)
-  try {
-    yield* new Mem0Reader(file, options).items()
-  } finally {
-    file.close()
-  }
-}
+export const readMem0 = (path: string, options: Mem0Options): AsyncIterable<ImportItem[]> =>
+  readSqlite(path, (file) => new Mem0Reader(file, options).items())
