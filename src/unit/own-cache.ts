@@ -1,6 +1,6 @@
 import type { LRUCache } from 'lru-cache'
 import type { CacheEntry, CacheScope } from '../contract/backend.js'
-import type { EraseTarget, ErasureSubject } from '../contract/erase.js'
+import type { EraseTarget } from '../contract/erase.js'
 
 const MAX_ENTRIES = 10_000
 const MAX_BYTES = 64 * 1024 * 1024
