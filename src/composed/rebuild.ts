@@ -77,6 +77,7 @@ async function rebuiltWith(
   }
 }
 
+/** Tells what waits now. Whoever writes all the time must not be waited for: verification minds what is still to be told. */
 async function settled(
   settling: ReturnType<Followed['semantic']>,
   onProgress: RebuildOptions['onProgress'],
@@ -87,6 +88,7 @@ async function settled(
     if (n === 0) return
     done += n
     onProgress?.({ done: Math.min(done, total), total })
+    if (done >= total) return
   }
 }
 

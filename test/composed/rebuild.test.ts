@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { EmbeddingFunction } from '../../src/contract/embedder.js'
 import { ConfigurationError, createMemory } from '../../src/index.js'
 import { returnDatabases } from '../postgresql/support/databases.js'
-import { opened, PRIMARIES, SEMANTIC } from './composition.js'
+import { opened, PRIMARIES, SEMANTIC, vectorOf } from './composition.js'
 
 afterAll(returnDatabases)
 
@@ -75,3 +75,33 @@ describe.each(Object.keys(PRIMARIES).flatMap((p) => Object.keys(SEMANTIC).map((s
     })
   },
 )
+
+test('ends while somebody writes all the time', async () => {
+  const names = {
+    primary: await (PRIMARIES.sqlite as () => Promise<string>)(),
+    semantic: (SEMANTIC.qdrant as () => string)(),
+  }
+  const memory = await opened(names)
+  let written = 0
+  let ended = false
+  const writing = async () => {
+    for (; !ended; written++)
+      await memory.memories.add({ userId: 'ada', type: 'fact', content: `fact ${written}`, vector: vectorOf(written) })
+  }
+  const writer = writing()
+  try {
+    const { vectors, generation } = await (await opened(names)).rebuild()
+    expect(generation).toBe(2)
+    expect(vectors).toBeLessThanOrEqual(written)
+  } finally {
+    ended = true
+    await writer
+  }
+  await vi.waitFor(
+    async () => expect(await memory.verify()).toMatchObject({ found: written, missing: 0, waiting: 0 }),
+    {
+      timeout: 9000,
+      interval: 100,
+    },
+  )
+}, 30_000)
