@@ -55,6 +55,7 @@ export class SemanticSettler implements FollowerSettling {
   #forgotten = 0
   #size = BATCH
   #ahead: Promise<Batch | null> | null = null
+  #ending: Promise<void> | null = null
   /** What was taken is nobody else's until then. */
   #held = 0
   /** Vectors that were kept, and how many they were when the planner was last told. */
@@ -81,9 +82,10 @@ export class SemanticSettler implements FollowerSettling {
     const began = this.store.clock()
     const beat = setInterval(() => void this.#renew().catch(() => undefined), LEASE / 3)
     try {
-      const batch = (await this.#taken()) ?? (await this.#take())
+      const batch = (await this.#taken()) ?? (await this.#next())
       if (!batch) await this.#forget(began)
       else await this.#work(batch)
+      if (!this.#ahead) await this.#ended()
       return batch?.entries.length ?? 0
     } catch (error) {
       await this.#leave()
@@ -99,8 +101,15 @@ export class SemanticSettler implements FollowerSettling {
     this.#ahead = null
     const batch = await ahead
     if (!batch || this.store.clock() < this.#held) return batch
+    await this.#ended()
     await this.#outbox.release()
     return null
+  }
+
+  /** What is not ended yet is this owner's, and would be taken once more. */
+  async #next(): Promise<Batch | null> {
+    await this.#ended()
+    return this.#take()
   }
 
   /** @param after The model's work at the batch before: it does one after the other. */
@@ -140,6 +149,7 @@ export class SemanticSettler implements FollowerSettling {
     this.#ahead = null
     const batch = await ahead?.catch(() => null)
     await batch?.made?.catch(() => undefined)
+    await this.#ended().catch(() => undefined)
     await this.#outbox.release()
   }
 
@@ -239,8 +249,22 @@ export class SemanticSettler implements FollowerSettling {
       const half = works.length >> 1
       return [...(await this.#tried(works.slice(0, half))), ...(await this.#tried(works.slice(half)))]
     }
-    await this.#outbox.finish(works.map(({ entry }) => entry))
+    await this.#told(works.map(({ entry }) => entry))
     return []
+  }
+
+  /** Ends entries while the next ones are told. */
+  async #told(entries: readonly OutboxEntry[]): Promise<void> {
+    await this.#ended()
+    this.#ending = this.#outbox.finish(entries)
+    // Whoever waits for it hears of it.
+    this.#ending.catch(() => undefined)
+  }
+
+  async #ended(): Promise<void> {
+    const ending = this.#ending
+    this.#ending = null
+    await ending
   }
 
   async #forget(now: number): Promise<void> {
@@ -255,7 +279,7 @@ export class SemanticSettler implements FollowerSettling {
   }
 
   async release(): Promise<void> {
-    if (this.#ahead) await this.#leave()
+    if (this.#ahead || this.#ending) await this.#leave()
     await this.#lease?.leave()
   }
 }
