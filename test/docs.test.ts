@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { cli } from './cli/support.js'
 import { freshDatabase, returnDatabases } from './postgresql/support/databases.js'
+import { commandsOf } from './support/shell-lines.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 let folder: string
@@ -57,6 +59,25 @@ describe.each([
     await writeFile(file, await placed(code, run))
     await expect(import(/* @vite-ignore */ file)).resolves.toBeDefined()
   })
+})
+
+test('the commands of docs/transfer.md do one after the other what they say', async () => {
+  const servers = inject('servers')
+  const name = `docs${Date.now()}`
+  const places = [
+    ['postgres://localhost/app', await freshDatabase()],
+    ['redis://localhost:6379?prefix=app', `${servers.REDIS_URL}?prefix=${name}`],
+    ['qdrant://127.0.0.1:6333/app', `${servers.QDRANT_URL.replace(/^http/, 'qdrant')}/${name}`],
+  ] as const
+  const placed = (text: string) => places.reduce((now, [there, own]) => now.replaceAll(there, own), text)
+  await cli(['import', join(root, 'examples/sample/messages.jsonl'), '--url', placed('postgres://localhost/app')])
+  const commands = commandsOf(readFileSync(join(root, 'docs/transfer.md'), 'utf8'))
+  expect(commands.length).toBeGreaterThanOrEqual(5)
+  for (const { args, env } of commands) {
+    const own = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, placed(value)]))
+    const { code, stdout, stderr } = await cli(args.map(placed), { env: own })
+    expect([code, `${stdout}${stderr}`], args.join(' ')).toEqual([0, expect.any(String)])
+  }
 })
 
 test('the README shows the first example of docs/composition.md', () => {
