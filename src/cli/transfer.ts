@@ -59,7 +59,8 @@ export function register(program: Command, io: CliIo): void {
     .command('transfer')
     .summary('move everything from one backend to another')
     .description(
-      'Moves a memory from any backend to any backend that can hold it, and verifies that both are the same.',
+      'Moves a memory from any backend to any backend that can hold it, and verifies that both are the same.\n' +
+        'This version only attaches stores to a memory in use (--attach): without it the command ends with an error.',
     )
     .option('--from <url>', 'the source (default: BRUNO_MEMORY_URL, DATABASE_URL)')
     .option('--to <url>', 'the target; what is missing there is made')
