@@ -15,6 +15,8 @@ export type Carried = {
     readonly kind: K
     readonly record: RecordOf[K]
     readonly vector: CarriedVector | null
+    /** Of a message, whose conversation it is in: stores without conversations find their messages by it. */
+    readonly holder?: string | undefined
   }
 }[RecordKind]
 
@@ -31,6 +33,11 @@ export interface TransferSide {
   readonly positions: 'counter' | 'clock'
   /** Null where it holds no vectors. */
   readonly space: EmbeddingSpace | null
+  /**
+   * `unit`: of a space whose lengths do not count, vectors are kept at length 1; one that comes at another length is
+   * written, and read back, as `unitVector` makes it. Absent: as they were given, bit for bit.
+   */
+  readonly vectors?: 'unit' | undefined
 }
 
 export interface TransferScope {
@@ -150,6 +157,22 @@ export interface JobRequest {
   readonly force?: boolean | undefined
 }
 
+/** A job as it is kept outside of its target. */
+export interface KeptJob extends Pick<TransferJob, 'checkpoint' | 'epoch' | 'save' | 'complete' | 'release'> {
+  /**
+   * Asked before records are written; renews the lease.
+   *
+   * @throws ConflictError where another run owns the job by now.
+   */
+  check(): Promise<void>
+}
+
+/** Where jobs of one target are kept that has no transactions: checkpoints are saved behind what they tell of. */
+export interface JobStore extends Pick<TransferTarget, 'unfinished'> {
+  /** As `TransferTarget.begin`. */
+  begin(request: JobRequest): Promise<KeptJob>
+}
+
 /** What is written to. */
 export interface TransferTarget {
   describe(): Promise<TransferSide>
@@ -165,7 +188,8 @@ export interface TransferTarget {
 /** What a backend offers to be moved from and to. */
 export interface Transferring {
   source(): TransferSource
-  target(): TransferTarget
+  /** @param jobs For targets that keep no jobs themselves; others pass it over. */
+  target(jobs?: JobStore): TransferTarget
 }
 
 /** Decided once, stored with the job, never changed. */
