@@ -3,8 +3,9 @@ import { Column } from 'drizzle-orm/column'
 import { is } from 'drizzle-orm/entity'
 import { Param, Placeholder, type SQL, sql } from 'drizzle-orm/sql/sql'
 import * as tables from '../../../schema/postgresql.js'
-import { perEngine, type SqlEngine, type Tables, type VectorEngine } from '../sql/engine.js'
+import type { SqlEngine, Tables, VectorEngine } from '../sql/engine.js'
 import { makeStatement } from '../sql/statement.js'
+import { analyze } from './analyze.js'
 import { conditions } from './conditions.js'
 import { insertRows } from './insert.js'
 import { olderEnded, raiseRevision } from './older.js'
@@ -54,8 +55,6 @@ export interface EngineOptions {
 /** How many rows the search functions find at first, for each candidate; then all of them. */
 const DEPTH = 10
 
-const analysis = perEngine((engine) => engine.command(() => sql`analyze ${engine.tables.embeddings}`))
-
 export function postgresqlEngine({ vectors, secured }: EngineOptions): SqlEngine {
   const engine: SqlEngine = {
     tables: tables as unknown as Tables,
@@ -66,7 +65,7 @@ export function postgresqlEngine({ vectors, secured }: EngineOptions): SqlEngine
     milliseconds: (instant) => sql`floor(extract(epoch from ${instant}) * 1000)::bigint`,
     olderEnded: (runner) => olderEnded(engine, runner),
     raiseRevision: (session, above) => raiseRevision(engine, session, above),
-    analyzeVectors: (session) => session.run(analysis(engine)),
+    analyze: (session, least) => analyze(engine, session, least),
     forUpdate: sql`for update`,
     forClaim: sql`for update skip locked`,
     lookedUp: ({ rows, table, columns, where, lock }) =>

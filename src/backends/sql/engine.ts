@@ -49,8 +49,11 @@ export interface SqlEngine {
   milliseconds(instant: SQL): SQL
   /** Waits until every transaction that is open now has ended; absent where there is one writer at a time. */
   olderEnded?(runner: SqlRunner): Promise<void>
-  /** Has the planner look at how many vectors there are; absent where it needs no such look. */
-  analyzeVectors?(session: SqlSession): MaybePromise<unknown>
+  /**
+   * Has the planner look at the tables of records and vectors where it knows of fewer than `least` rows; absent where it
+   * needs no such look.
+   */
+  analyze?(session: SqlSession, least: number): Promise<void>
   /** Sees to it that revisions drawn from now on are higher. */
   raiseRevision(session: SqlSession, above: number): MaybePromise<void>
   /** Ends a SELECT whose rows are about to be changed. */

@@ -58,9 +58,9 @@ export class SemanticSettler implements FollowerSettling {
   #ending: Promise<void> | null = null
   /** What was taken is nobody else's until then. */
   #held = 0
-  /** Vectors that were kept, and how many they were when the planner was last told. */
-  #kept = 0
-  #known = 250
+  /** Records that were told, and how many they were when the planner last had a look. */
+  #told = 0
+  #analyzed = 250
 
   constructor(
     readonly store: SqlStoreContext,
@@ -84,7 +84,10 @@ export class SemanticSettler implements FollowerSettling {
     try {
       const batch = (await this.#taken()) ?? (await this.#next())
       if (!batch) await this.#forget(began)
-      else await this.#work(batch)
+      else {
+        await this.#work(batch)
+        await this.#grown(batch)
+      }
       if (!this.#ahead) await this.#ended()
       return batch?.entries.length ?? 0
     } catch (error) {
@@ -172,16 +175,16 @@ export class SemanticSettler implements FollowerSettling {
     await this.#bring(space ? [...ready, ...(await this.#keep(space, known))] : ready)
     if (!space || !made) return
     await this.#bring(await this.#keep(space, await made))
-    await this.#grown(batch)
   }
 
-  /** A planner that knows a table as it was when it was small reads all of it for each row. */
+  /** A planner that knows a table as it was when it was empty reads all of it for each row. */
   async #grown({ entries }: Batch): Promise<void> {
-    this.#kept += entries.length
-    if (this.#kept < this.#known * 4) return
-    this.#known = this.#kept
-    const { analyzeVectors } = this.store.engine
-    if (analyzeVectors) await this.runner.write(async (session) => analyzeVectors(session)).catch(() => undefined)
+    this.#told += entries.length
+    if (this.#told < this.#analyzed * 4) return
+    const least = this.#told
+    this.#analyzed = least
+    const { analyze } = this.store.engine
+    if (analyze) await this.runner.write(async (session) => analyze(session, least)).catch(() => undefined)
   }
 
   /** Stores vectors with the records that are still what they were made of; the others are due again. */
@@ -249,12 +252,12 @@ export class SemanticSettler implements FollowerSettling {
       const half = works.length >> 1
       return [...(await this.#tried(works.slice(0, half))), ...(await this.#tried(works.slice(half)))]
     }
-    await this.#told(works.map(({ entry }) => entry))
+    await this.#end(works.map(({ entry }) => entry))
     return []
   }
 
   /** Ends entries while the next ones are told. */
-  async #told(entries: readonly OutboxEntry[]): Promise<void> {
+  async #end(entries: readonly OutboxEntry[]): Promise<void> {
     await this.#ended()
     this.#ending = this.#outbox.finish(entries)
     // Whoever waits for it hears of it.

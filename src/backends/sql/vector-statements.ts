@@ -88,7 +88,7 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
           lock: engine.forUpdate,
         })}) delete from ${e} where ${e.seq} in (select seq from old)`,
     ),
-    /** Stores vectors, which stand behind one another in one value, as their hashes do; none whose record is gone. */
+    /** Stores vectors, which stand behind one another in one value, as their hashes do; none whose record is gone, or has one. */
     write: engine.statement(
       { tenantId: e.tenantId, scope: e.scope, recordId: e.recordId, seq: e.seq, recordSeq: e.recordSeq },
       () => sql`insert into ${e} ${columns}
@@ -96,7 +96,8 @@ function ofKind(engine: SqlEngine, kind: SearchKind) {
           substr(${value('hashes')}, cast(k.hash_at as integer), cast(k.hash_bytes as integer)),
           substr(${value('vectors')}, cast(k.vector_at as integer), cast(k.vector_bytes as integer)),
           ${bind(e.createdAt, 'now')}, ${bind(e.updatedAt, 'now')}, 1, ${engine.revision}
-        from ${engine.conditions.rows('keys', VECTOR)} as k ${engine.join} ${t} on ${ofKey} ${join}
+        from ${engine.conditions.rows('keys', VECTOR)} as k ${engine.join} ${t} on ${ofKey} ${join} where true
+        on conflict (tenant_id, space, kind, scope, record_id) do nothing
         returning tenant_id, scope, record_id, seq, record_seq`,
     ),
     /** Those of some records that are as they were seen, held until the transaction ends; what others hold is left out. */

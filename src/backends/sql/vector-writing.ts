@@ -12,6 +12,9 @@ const WRITTEN = 200
 const rowKey = ({ tenantId, scope, recordId }: Pick<VectorRow, 'tenantId' | 'scope' | 'recordId'>): string =>
   JSON.stringify([tenantId, scope, recordId])
 
+type Made = { readonly tenantId: string; readonly scope: string; readonly recordId: string }
+
+/** What most vectors are is new: only where some have not become rows are the old ones looked for. */
 async function writeSome(
   store: SqlStoreContext,
   session: SqlSession,
@@ -19,13 +22,24 @@ async function writeSome(
   kind: SearchKind,
   rows: readonly VectorRow[],
 ): Promise<void> {
+  const made = new Set((await insert(store, session, space, kind, rows)).map(rowKey))
+  const rest = rows.filter((row) => !made.has(rowKey(row)))
+  if (rest.length === 0) return
   const { engine } = store
-  const s = vectorStatements(engine)[kind]
+  const keys = engine.conditions.encodeRows(rest.map(({ tenantId, scope, recordId }) => [tenantId, scope, recordId]))
+  const gone = await session.run(vectorStatements(engine)[kind].forget, { space, keys })
+  if (gone > 0) await insert(store, session, space, kind, rest)
+}
+
+async function insert(
+  store: SqlStoreContext,
+  session: SqlSession,
+  space: string,
+  kind: SearchKind,
+  rows: readonly VectorRow[],
+): Promise<Made[]> {
+  const { engine } = store
   const { encodeRows } = engine.conditions
-  await session.run(s.forget, {
-    space,
-    keys: encodeRows(rows.map(({ tenantId, scope, recordId }) => [tenantId, scope, recordId])),
-  })
   // Behind one byte: SQLite takes a part of nothing for no value at all.
   let hashAt = 2
   let vectorAt = 1
@@ -36,14 +50,14 @@ async function writeSome(
     vectorAt += vector.byteLength
     return key
   })
-  const made = await session.all(s.write, {
+  const made = await session.all(vectorStatements(engine)[kind].write, {
     space,
     keys: encodeRows(keys),
     hashes: Buffer.concat([Buffer.alloc(1), ...rows.map(({ hash }) => hash)]),
     vectors: Buffer.concat(rows.map(({ vector }) => encodeVector(vector))),
     now: now(store),
   })
-  if (!engine.vectors) return
+  if (!engine.vectors) return made
   const byKey = new Map(rows.map((row) => [rowKey(row), row]))
   for (const { seq, recordSeq, ...key } of made) {
     const row = byKey.get(rowKey(key))
@@ -51,6 +65,7 @@ async function writeSome(
     const part = partOf(row.tenantId, space, kind)
     await engine.vectors.index(session, { tenantId: row.tenantId, part, seq, recordSeq, vector: row.vector })
   }
+  return made
 }
 
 /** Stores vectors in the transaction of a session; those whose record is gone are left out. */
