@@ -1,6 +1,7 @@
 import type { RecordOf } from '../model/fields.js'
 import type { RecordKind } from '../model/records.js'
 import type { EmbeddingSpace } from './embedder.js'
+import type { JobStore } from './transfer-jobs.js'
 
 /** A vector on its way, bit for bit as it was given or made. */
 export interface CarriedVector {
@@ -155,22 +156,6 @@ export interface JobRequest {
   readonly lease: number
   /** Take the job from an owner that seems alive. */
   readonly force?: boolean | undefined
-}
-
-/** A job as it is kept outside of its target. */
-export interface KeptJob extends Pick<TransferJob, 'checkpoint' | 'epoch' | 'save' | 'complete' | 'release'> {
-  /**
-   * Asked before records are written; renews the lease.
-   *
-   * @throws ConflictError where another run owns the job by now.
-   */
-  check(): Promise<void>
-}
-
-/** Where jobs of one target are kept that has no transactions: checkpoints are saved behind what they tell of. */
-export interface JobStore extends Pick<TransferTarget, 'unfinished'> {
-  /** As `TransferTarget.begin`. */
-  begin(request: JobRequest): Promise<KeptJob>
 }
 
 /** What is written to. */
