@@ -9,7 +9,6 @@ import type { Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
 import type { OutboxStats } from './telemetry.js'
-import type { Transferring } from './transfer.js'
 import type { Upkeep } from './upkeep.js'
 
 /** A repository as a backend writes it: `each` is made from `list`, once for all, and `operationId` is handled in front. */
@@ -111,8 +110,6 @@ export interface Backend {
   fresh?(tenantId: string, deadline?: number): Promise<void>
   /** Waits until what follows the records is up with them. */
   settle?(options: SettleOptions): Promise<SettleReport>
-  /** With it, everything can be moved from and to this store. Asked for when it is open. */
-  readonly transferring?: Transferring | undefined
   /** What those that follow it still have to be told. Asked for when it is open. */
   readonly outbox?: OutboxStats | undefined
 }

@@ -1,9 +1,9 @@
-import { createBackend } from '../../../src/backend.js'
-import type { Memory, TenantMemory } from '../../../src/contract/memory.js'
+import { createBackend } from '../../src/backend.js'
+import type { TenantMemory } from '../../src/contract/memory.js'
 
 /** Length of the vectors that the records bring. */
 export const DIMENSIONS = 8
-export const TENANTS = ['acme', 'default'] as const
+const TENANTS = ['acme', 'default'] as const
 const CONVERSATIONS = ['chat 1', 'chat:2', 'Chat 1']
 const NAMESPACES = ['handbook', 'Handbook']
 
@@ -62,35 +62,3 @@ export async function fillSqlite(url: string, size: number): Promise<void> {
   await using memory = createBackend(url, { embeddingDimensions: DIMENSIONS })
   for (const tenant of TENANTS) await fill(memory.forTenant(tenant), tenant, size)
 }
-
-/** What reads show of everything that is there, as texts in their order; of what the memory can hold. */
-export async function contentOf(memory: Memory): Promise<Record<string, string[]>> {
-  const { capabilities: can } = memory
-  const found: Record<string, string[]> = {}
-  for (const tenant of TENANTS) {
-    const here = memory.forTenant(tenant)
-    const put = (kind: string, items: readonly object[]) => {
-      found[`${tenant} ${kind}`] = items.map((item) => JSON.stringify(item))
-    }
-    for (const id of CONVERSATIONS) {
-      const messages = await all(here.messages.each(id))
-      put(
-        `messages of ${id}`,
-        messages.map(({ position: _, ...message }) => message),
-      )
-    }
-    put('memories', sorted(await all(here.memories.each({ includeExpired: true }))))
-    if (can.users) put('users', sorted(await all(here.users.each())))
-    if (can.conversations) put('conversations', sorted(await all(here.conversations.each())))
-    if (can.documents) for (const namespace of NAMESPACES) put(namespace, await all(here.documents.each(namespace)))
-  }
-  return found
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = []
-  for await (const item of items) found.push(item)
-  return found
-}
-
-const sorted = <T extends { readonly id: string }>(items: T[]): T[] => items.sort((a, b) => (a.id < b.id ? -1 : 1))
