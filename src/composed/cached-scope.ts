@@ -4,11 +4,10 @@ import type { MessageListOptions } from '../contract/repositories.js'
 import type { Hit, SearchQuery } from '../contract/search.js'
 import { StorageError } from '../errors.js'
 import { canonicalJson } from '../model/canonical.js'
-import type { Message, SearchKind } from '../model/records.js'
+import type { Message } from '../model/records.js'
 import { isDegraded, markDegraded } from '../repository/degraded.js'
 import { messageCursors } from '../repository/message-options.js'
-import { storedValues } from '../repository/stored-record.js'
-import { messageOf, type Revive, reviver } from './kept-records.js'
+import { fromStored, storedValues } from '../repository/stored-record.js'
 import type { Loaded, ReadCache } from './read-cache.js'
 
 const FOREVER = Number.POSITIVE_INFINITY
@@ -91,7 +90,7 @@ function pageOf(text: string, tenantId: string, conversationId: string, n: numbe
   const [more, rows] = parsed(text) as Kept
   if (!Array.isArray(rows)) throw new StorageError('a cached value cannot be read')
   const wanted = rows.length > n ? rows.slice(-n) : rows
-  const items = wanted.map((row) => messageOf(row, tenantId, conversationId))
+  const items = wanted.map((row) => fromStored('message', row, { tenantId, conversationId }))
   const { encode } = messageCursors(tenantId, conversationId)
   const [first] = items
   const last = items.at(-1)
@@ -160,18 +159,12 @@ async function endOf(scope: BackendScope, hits: readonly Hit[], query: SearchQue
   return Math.min(FOREVER, ...records, ...conversations.map((each) => until(each?.expiresAt)))
 }
 
-const REVIVE: { readonly [K in SearchKind]: Revive<K> } = {
-  message: reviver('message'),
-  memory: reviver('memory'),
-  document: reviver('document'),
-}
-
 function hitsOf(text: string, tenantId: string): Hit[] {
   const { degraded, hits: kept } = (parsed(text) ?? {}) as Partial<KeptHits>
   if (!Array.isArray(kept)) throw new StorageError('a cached value cannot be read')
   const hits = (kept as readonly KeptHit[]).map(({ values, ...hit }) => ({
     ...hit,
-    record: REVIVE[hit.kind](values, tenantId),
+    record: fromStored(hit.kind, values, { tenantId }),
   })) as Hit[]
   return degraded ? markDegraded(hits) : hits
 }

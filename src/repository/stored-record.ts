@@ -5,17 +5,25 @@ import type { RecordKind } from '../model/records.js'
 const MAX_INSTANT = 253_402_300_799_999
 const wrong = (kind: string): StorageError => new StorageError(`a stored ${kind} cannot be read`)
 
-const known = new Map<string, readonly Field[]>()
+interface Layout {
+  readonly fields: readonly Field[]
+  /** Copies of one object have its shape; one that gets its fields by name, one after another, becomes a slow dictionary. */
+  readonly shape: Readonly<Record<string, unknown>>
+}
+
+const known = new Map<string, Layout>()
 
 /** The fields of a kind in their stated order, but for the tenant and those that stand apart. */
-function storedFields(kind: RecordKind, apart: readonly string[]): readonly Field[] {
+function layoutOf(kind: RecordKind, apart: readonly string[]): Layout {
   const name = `${kind} ${apart.join()}`
-  let fields = known.get(name)
-  if (!fields) {
-    fields = (RECORD_FIELDS[kind] as readonly Field[]).filter((f) => f.name !== 'tenantId' && !apart.includes(f.name))
-    known.set(name, fields)
+  let layout = known.get(name)
+  if (!layout) {
+    const all = RECORD_FIELDS[kind] as readonly Field[]
+    const fields = all.filter((field) => field.name !== 'tenantId' && !apart.includes(field.name))
+    layout = { fields, shape: Object.fromEntries(all.map((field) => [field.name, null])) }
+    known.set(name, layout)
   }
-  return fields
+  return layout
 }
 
 /** A record as plain values: its fields in their stated order, instants as milliseconds. Fields apart are left out. */
@@ -25,7 +33,7 @@ export function storedValues<K extends RecordKind>(
   apart: readonly (keyof RecordOf[K] & string)[],
 ): unknown[] {
   const values = record as unknown as Record<string, unknown>
-  return storedFields(kind, apart).map(({ name, type }) =>
+  return layoutOf(kind, apart).fields.map(({ name, type }) =>
     type === 'instant' && values[name] ? (values[name] as Date).getTime() : (values[name] ?? null),
   )
 }
@@ -65,13 +73,15 @@ export function fromStored<K extends RecordKind>(
   values: unknown,
   apart: Readonly<Record<string, unknown>>,
 ): RecordOf[K] {
-  const fields = storedFields(
-    kind,
-    Object.keys(apart).filter((name) => name !== 'tenantId'),
-  )
+  const names = Object.keys(apart)
+  const { fields, shape } = layoutOf(kind, names)
   if (!Array.isArray(values) || values.length !== fields.length) throw wrong(kind)
-  const record: Record<string, unknown> = { ...apart }
-  for (const [i, field] of fields.entries()) record[field.name] = revive(kind, field, values[i])
+  const record = { ...shape }
+  for (const name of names) record[name] = apart[name]
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i] as Field
+    record[field.name] = revive(kind, field, values[i])
+  }
   return record as unknown as RecordOf[K]
 }
 
