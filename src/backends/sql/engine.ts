@@ -60,7 +60,7 @@ export interface SqlEngine {
   readonly forUpdate: SQL
   /** The same where rows that another one has taken are left to it. */
   readonly forClaim: SQL
-  /** The row of a table that each of some others names, by an index, whatever the planner believes of how many there are. */
+  /** The row of a table that each of some others names, looked up one by one, however few rows the planner believes there are. */
   lookedUp(look: LookUp): SQL
   /** A statement whose text is made at its first use. */
   statement<S extends Selection>(selection: S, query: () => SQL): Statement<Selected<S>>
