@@ -9,6 +9,7 @@ import type { Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './statistics.js'
 import type { OutboxStats } from './telemetry.js'
+import type { Transferring } from './transfer.js'
 import type { Upkeep } from './upkeep.js'
 
 /** A repository as a backend writes it: `each` is made from `list`, once for all, and `operationId` is handled in front. */
@@ -90,6 +91,8 @@ export interface Backend {
   readonly journal?: Journal | undefined
   /** With it, other stores can follow this one. Asked for when it is open. */
   readonly followed?: Followed | undefined
+  /** With it, everything can be moved from and to this store. Asked for when it is open. */
+  readonly transferring?: Transferring | undefined
   /** Where a subject is erased from: this store, and those that follow it. Asked for when it is open. */
   readonly erasing?: readonly EraseTarget[] | undefined
   open(): Promise<void>
