@@ -349,6 +349,28 @@ export const fallbackState = table(
   { key: ['id'] },
 )
 
+/** A transfer into this store that is not through: what it does was decided when it began. */
+export const transfers = table(
+  'bruno_transfers',
+  {
+    id: key(),
+    /** `loading`: indexes and triggers are left to the end; nobody else uses the store until then. */
+    state: oneOf('running', 'loading'),
+    plan: text(),
+    /** How far it is, as JSON. */
+    checkpoint: optional(text()),
+    /** What makes again what was taken away for loading, as JSON. */
+    rebuild: optional(text()),
+    owner: optional(text()),
+    /** Counts up with every owner. */
+    epoch: integer(),
+    leaseUntil: optional(instant()),
+    createdAt: instant(),
+    updatedAt: instant(),
+  },
+  { key: ['id'] },
+)
+
 export type UserRow = Row<typeof users>
 export type ConversationRow = Row<typeof conversations>
 export type MessageRow = Row<typeof messages>

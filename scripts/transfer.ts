@@ -1,4 +1,4 @@
-// `npm run transfer -- --from URL --attach NAME=URL`: the command of the same name, from the sources.
+// `npm run transfer -- --from URL --to URL`: the command of the same name, from the sources.
 import { createRequire } from 'node:module'
 import { processIo } from '../src/cli/io.js'
 import { run } from '../src/cli/program.js'

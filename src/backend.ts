@@ -83,7 +83,7 @@ export interface Prepared {
   readonly capabilities: Capabilities
   readonly telemetry: Telemetry | null
   /** @param more What a memory of several backends gives to one of them. */
-  readonly load: (more?: Pick<Means, 'semantic' | 'wrote'>) => Promise<Backend>
+  readonly load: (more?: Pick<Means, 'semantic' | 'wrote' | 'loads'>) => Promise<Backend>
 }
 
 /**
@@ -101,7 +101,7 @@ export function prepare(nameOrUrl: string, given: object): Prepared {
   const { clock = Date.now, newId = () => v7() } = options
   const logger = options.logger && guarded(options.logger)
   const telemetry = telemetryOf(options, name, logger)
-  const load = async (more: Pick<Means, 'semantic' | 'wrote'> = {}) => {
+  const load = async (more: Pick<Means, 'semantic' | 'wrote' | 'loads'> = {}) => {
     const told = { logger, counters: telemetry ?? undefined, newOwner, isDead }
     const means: Means = { clock, newId, weights, vectors: await vectorSettings(options), ...told, ...more }
     return kind.create(options, means, capabilities)

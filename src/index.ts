@@ -15,6 +15,8 @@ export type * from './contract/rate-limit.js'
 export type * from './contract/repositories.js'
 export type * from './contract/search.js'
 export type { PurgeOptions, PurgeReport, SettleOptions, SettleReport, Statistics } from './contract/statistics.js'
+export type { BatchLimits, TransferRange, TransferScope, TransferSide } from './contract/transfer.js'
+export type * from './contract/transfer-plan.js'
 export type {
   CacheVerifyReport,
   DifferingRecord,
@@ -48,4 +50,5 @@ export type * from './model/records.js'
 export { DEFAULT_LIMITS, type Limits, MAX_ID_BYTES, MAX_PAGE } from './options.js'
 export { listBackends, registerBackend } from './registry.js'
 export { isDegraded } from './repository/degraded.js'
+export { abandonTransfer, transfer } from './run-transfer.js'
 export { createWithFallback, type FallbackEntry, type FallbackOptions } from './with-fallback.js'

@@ -13,6 +13,7 @@ import type {
   RedisOptions,
   SqliteOptions,
 } from './contract/options.js'
+import type { TransferSource } from './contract/transfer.js'
 import { ConfigurationError } from './errors.js'
 import { type ObjectSchema, suggestion } from './model/parse.js'
 import { chromaPlace, qdrantPlace, redisPlace } from './places.js'
@@ -35,6 +36,8 @@ export interface Kind extends BackendFactory<object> {
   readonly cachePlace?: ((options: object) => string) | undefined
   /** Whether others can follow it. */
   readonly leads?: boolean | undefined
+  /** Opens it to be read as it is, of this schema or an older one; absent where an open backend offers that. */
+  readonly transferSource?: ((options: object) => Promise<TransferSource>) | undefined
   /** The options by the names that they have here. */
   readonly spelled?: ((given: object) => object) | undefined
 }
@@ -45,6 +48,7 @@ type Definition<O extends object> = Omit<BackendFactory<O>, 'options'> & {
   readonly index?: IndexKind<O>
   readonly cachePlace?: (options: O) => string
   readonly leads?: boolean
+  readonly transferSource?: (options: O) => Promise<TransferSource>
 }
 
 const kindOf = <O extends object>(definition: Definition<O>): Kind =>
@@ -87,6 +91,8 @@ const sqlite: Definition<SqliteOptions> = {
   },
   capabilities: (options) =>
     sqlCapabilities(options, options.databasePath === ':memory:' ? 'none' : (options.durability ?? 'power')),
+  transferSource: async (options) =>
+    (await import('./backends/sqlite/transfer-source.js')).sqliteTransferSource(options),
   async create(options, means, capabilities) {
     const { SqliteBackend } = await import('./backends/sqlite/backend.js')
     return new SqliteBackend({ ...options, ...means }, capabilities)
@@ -100,6 +106,8 @@ const postgresql: Definition<PostgresqlOptions> = {
   schemes: ['postgres', 'postgresql'],
   fromUrl: (connectionString) => ({ connectionString }),
   capabilities: (options) => sqlCapabilities(options, options.durability ?? 'power'),
+  transferSource: async (options) =>
+    (await import('./backends/postgresql/transfer-source.js')).postgresqlTransferSource(options),
   async create(options, means, capabilities) {
     const { PostgresqlBackend } = await import('./backends/postgresql/backend.js')
     return new PostgresqlBackend({ ...options, ...means }, capabilities)

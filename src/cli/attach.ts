@@ -15,6 +15,7 @@ import { INTERRUPTED, onInterrupt } from './interrupt.js'
 import { type CliIo, line, printJson } from './io.js'
 import { type Store, withMemory } from './open.js'
 import { Progress } from './progress.js'
+import { DIFFERENT } from './transfer-report.js'
 
 export interface Attaching {
   readonly store: Store
@@ -33,9 +34,6 @@ interface Attached {
   readonly verified: VerifyReport | null
   readonly interrupted: boolean
 }
-
-/** An exit code: a follower has not all that the memory has. */
-export const DIFFERENT = 3
 
 const LOOK_EVERY = 500
 /** Milliseconds: who is that close behind is up with those who write meanwhile. */

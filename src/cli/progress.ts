@@ -18,13 +18,22 @@ export class Progress {
   ) {}
 
   update(done: number, total: number, detail: string): void {
+    this.show({ done, total }, (now) => this.#text(done, total, now), detail)
+  }
+
+  /** The same, where the bar and the text beside it count different things. */
+  show(
+    { done, total }: { readonly done: number; readonly total: number },
+    say: (now: number) => string,
+    detail: string,
+  ) {
     if (this.quiet) return
     const now = Date.now()
     const interactive = this.io.stderr.isTTY === true
     // From the start on: a short command says nothing, because its result follows at once.
     if (now - this.#last < (interactive ? BAR_EVERY : LINE_EVERY)) return
     this.#last = now
-    const text = this.#text(done, total, now)
+    const text = say(now)
     if (!interactive) line(this.io.stderr, `${text}, ${detail}`)
     else if (this.#bar) this.#bar.update(Math.min(done, total), { text, detail })
     else this.#startBar(done, total, { text, detail })

@@ -1,28 +1,58 @@
 import type { Command } from 'commander'
+import type { TransferEnd, TransferOptions, TransferOutlook, TransferReport } from '../contract/transfer-plan.js'
 import { ConfigurationError } from '../errors.js'
-import { attach, DIFFERENT } from './attach.js'
-import { INTERRUPTED } from './interrupt.js'
-import type { CliIo } from './io.js'
-import { embeddingsOf, embeddingsOption, findStore } from './open.js'
+import { checkId, suggestion } from '../model/parse.js'
+import { RECORD_KINDS, type RecordKind } from '../model/records.js'
+import { abandonTransfer, transfer } from '../run-transfer.js'
+import { attach } from './attach.js'
+import { duration, number } from './format.js'
+import { INTERRUPTED, onInterrupt } from './interrupt.js'
+import { type CliIo, line, printJson } from './io.js'
+import { embeddingsOf, embeddingsOption, findStore, wholeNumber } from './open.js'
+import { Progress } from './progress.js'
+import { endsOf } from './transfer-ends.js'
+import { TransferMeter } from './transfer-meter.js'
+import { DIFFERENT, exitCodeOf, planLines, printReport, reportDocument } from './transfer-report.js'
 
 interface Options {
   readonly from?: string
+  readonly to?: string
   readonly attach?: string[]
   readonly dryRun?: true
+  readonly verifyOnly?: true
   readonly verify: boolean
+  readonly resume?: true
   readonly force?: true
+  readonly merge?: true
+  readonly abandon?: true
+  readonly tenant?: string
+  readonly kinds?: string
+  readonly allowOmit?: true
+  readonly reembed?: true
   readonly embeddings?: string
+  readonly quarantine?: string
+  readonly quarantineLimit?: string
+  readonly batch?: string
   readonly json?: true
 }
 
 const help = `
---attach semantic=URL (Qdrant, ChromaDB) or cache=URL (Redis) has a store follow a memory that is in use: what it costs is
-told first, then the store is told of everything that is there, kept up from then on, and verified.
+Ends: sqlite:./memory.db or a path, postgres://…, redis://…, qdrant://…, chroma:…, archive:FILE. Nothing of the source is
+changed. What the target holds stays; a record that is there already under the same key is compared, not overwritten.
 
-Exit codes: 0 the store has what the memory has, 1 an error, 2 wrong usage, ${DIFFERENT} something differs or was refused,
+The plan and what it costs are shown first; --dry-run ends there. Ctrl-C stops at a checkpoint, and so does a crash:
+the same command with --resume goes on. Everything is compared in the end, field by field.
+
+--attach semantic=URL (Qdrant, ChromaDB) or cache=URL (Redis) has a store follow a memory that is in use: it is told of
+everything that is there, kept up from then on, and verified. It goes with --from, --embeddings, --dry-run, --no-verify,
+--force and --json.
+
+Exit codes: 0 both sides are the same, 1 an error, 2 wrong usage, ${DIFFERENT} something differs or was not taken,
 ${INTERRUPTED} stopped by Ctrl-C.
 
-Example:
+Examples:
+  bruno-memory transfer --from sqlite:./memory.db --to postgres://localhost/app
+  bruno-memory transfer --from postgres://localhost/app --to archive:backup.bma
   bruno-memory transfer --from postgres://localhost/app --attach semantic=qdrant://127.0.0.1:6333/app --embeddings offline`
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
@@ -30,28 +60,154 @@ const collect = (value: string, before: string[] = []): string[] => [...before, 
 export function register(program: Command, io: CliIo): void {
   const command = program
     .command('transfer')
-    .summary('give a memory in use a semantic store or a cache')
-    .description('Has a semantic store or a cache follow a memory that is in use, and verifies that it has everything.')
-    .option('--from <url>', 'the memory (default: BRUNO_MEMORY_URL, DATABASE_URL)')
-    .option(
-      '--attach <name=url>',
-      'the store that is to follow: semantic=URL or cache=URL; may be given twice',
-      collect,
+    .summary('move everything from one backend to another')
+    .description(
+      'Moves a memory from any backend to any backend that can hold it, and verifies that both are the same.',
     )
-    .option('--dry-run', 'show what it costs, write nothing')
-    .option('--no-verify', 'do not compare in the end')
-    .option('--force', 'put the store in the place of another')
+    .option('--from <url>', 'the source (default: BRUNO_MEMORY_URL, DATABASE_URL)')
+    .option('--to <url>', 'the target; what is missing there is made')
+    .option('--attach <name=url>', 'have a store follow the source; may be given twice', collect)
+    .option('--dry-run', 'show the plan and what it costs, write nothing')
+    .option('--verify-only', 'compare both sides, write nothing')
+    .option('--no-verify', 'do not compare both sides in the end')
+    .option('--resume', 'go on with a run that was stopped')
+    .option('--force', 'take a job over from a run that seems alive; put an attached store in the place of another')
+    .option('--abandon', 'give up a run that was stopped; what it wrote stays')
+    .option('--merge', 'add to a target that holds records already; these stay as they are')
+    .option('--tenant <id>', 'only this tenant (default: all)')
+    .option('--kinds <a,b>', `only these kinds of records: ${RECORD_KINDS.join(', ')}`)
+    .option('--allow-omit', 'leave out the kinds that the target cannot hold')
+    .option('--reembed', 'make the vectors anew where the target has another model')
+    .option(
+      '--quarantine <file>',
+      'write records that the target does not take to this file, readable by its owner alone',
+    )
+    .option('--quarantine-limit <n>', 'how many records may be put there before it ends (default: 0)')
+    .option('--batch <n>', 'records of a batch')
   embeddingsOption(command)
     .option('--json', 'print one JSON document')
     .addHelpText('after', help)
     .action((options: Options) => run(options, io))
 }
 
+const MAX_BATCH = 100_000
+const MAX_LIMIT = 1_000_000_000
+
+/** Options that mean nothing where a follower is attached. */
+const WITHOUT_ATTACH = [
+  ['to', '--to'],
+  ['verifyOnly', '--verify-only'],
+  ['resume', '--resume'],
+  ['abandon', '--abandon'],
+  ['merge', '--merge'],
+  ['tenant', '--tenant'],
+  ['kinds', '--kinds'],
+  ['allowOmit', '--allow-omit'],
+  ['reembed', '--reembed'],
+  ['quarantine', '--quarantine'],
+  ['quarantineLimit', '--quarantine-limit'],
+  ['batch', '--batch'],
+] as const
+
 async function run(options: Options, io: CliIo): Promise<void> {
   const from = options.from || io.env.BRUNO_MEMORY_URL || io.env.DATABASE_URL
-  if (!from) throw new ConfigurationError('name the memory with --from')
-  if (!options.attach) throw new ConfigurationError('name a store that is to follow with --attach')
-  const { attach: given, dryRun = false, verify, force = false, json = false } = options
+  if (!from) throw new ConfigurationError('name the source with --from')
   const embeddings = embeddingsOf(options, io)
+  if (!options.attach) return transferTo(from, options, embeddings, io)
+  for (const [name, flag] of WITHOUT_ATTACH)
+    if (options[name] !== undefined) throw new ConfigurationError(`${flag} does not go with --attach`)
+  const { attach: given, dryRun = false, verify, force = false, json = false } = options
   await attach({ store: findStore({ url: from }, io), attach: given, embeddings, dryRun, verify, force, json }, io)
+}
+
+function checkTogether({ dryRun, verifyOnly, verify, resume }: Options): void {
+  if (!verifyOnly) return
+  for (const [given, flag] of [
+    [dryRun, '--dry-run'],
+    [resume, '--resume'],
+    [!verify, '--no-verify'],
+  ] as const)
+    if (given) throw new ConfigurationError(`${flag} does not go with --verify-only`)
+}
+
+function kindsOf(text: string | undefined): RecordKind[] | undefined {
+  return text?.split(',').map((given) => {
+    const kind = RECORD_KINDS.find((each) => each === given.trim())
+    if (kind) return kind
+    const known = `known are ${RECORD_KINDS.join(', ')}`
+    throw new ConfigurationError(`--kinds: ${given.trim()} is no kind${suggestion(given, RECORD_KINDS)}; ${known}`)
+  })
+}
+
+function optionsOf(ends: { readonly from: TransferEnd; readonly to: TransferEnd }, options: Options): TransferOptions {
+  const { tenant, quarantineLimit: limit, batch } = options
+  if (tenant !== undefined) checkId(tenant, '--tenant')
+  return {
+    ...ends,
+    kinds: kindsOf(options.kinds),
+    allowOmit: options.allowOmit,
+    tenantId: tenant,
+    dryRun: options.dryRun,
+    verifyOnly: options.verifyOnly,
+    verify: options.verify,
+    resume: options.resume,
+    force: options.force,
+    merge: options.merge,
+    reembed: options.reembed,
+    quarantineFile: options.quarantine,
+    quarantineLimit: limit === undefined ? undefined : wholeNumber(limit, '--quarantine-limit', 0, MAX_LIMIT),
+    ...(batch !== undefined && { limits: { records: wholeNumber(batch, '--batch', 1, MAX_BATCH) } }),
+  }
+}
+
+async function transferTo(from: string, options: Options, embeddings: string | undefined, io: CliIo): Promise<void> {
+  checkTogether(options)
+  if (!options.to) throw new ConfigurationError('name the target with --to, or a store that is to follow with --attach')
+  const ends = await endsOf({ from, to: options.to }, embeddings, io)
+  if (options.abandon) return abandon(ends.to, options, io)
+  const wanted = optionsOf(ends, options)
+  const { report, outlook } = await transferring(wanted, io, options.json === true)
+  const { dryRun = false, verifyOnly = false } = options
+  if (options.json) printJson(io, reportDocument(report, outlook, dryRun))
+  else printReport(io, report, { dryRun, verifyOnly, quarantineFile: options.quarantine })
+  io.setExitCode(exitCodeOf(report))
+}
+
+async function abandon(to: TransferEnd, { json }: Options, io: CliIo): Promise<void> {
+  await abandonTransfer(to)
+  if (json) printJson(io, { abandoned: true })
+  else line(io.stdout, 'given up: what it wrote stays, and the next transfer begins anew')
+}
+
+/** Runs it, with its plan and its progress shown. */
+async function transferring(
+  options: TransferOptions,
+  io: CliIo,
+  quiet: boolean,
+): Promise<{ readonly report: TransferReport; readonly outlook: TransferOutlook | undefined }> {
+  const { verify, verifyOnly } = options
+  const progress = new Progress(io, 'records', quiet)
+  const meter = new TransferMeter(Date.now, { verify: verify !== false, copy: !verifyOnly })
+  const interrupt = onInterrupt(() => line(io.stderr, 'stopping at the next checkpoint (Ctrl-C again ends at once)'))
+  let outlook: TransferOutlook | undefined
+  try {
+    const report = await transfer({
+      ...options,
+      signal: interrupt.signal,
+      onPlan: (plan, cost) => {
+        outlook = cost
+        if (!quiet) for (const text of planLines(plan, cost)) line(io.stdout, text)
+      },
+      onProgress: (now) => {
+        const { done, rate, left } = meter.update(now)
+        const remaining = left === null ? '' : `, ${duration(left)} left`
+        const text = () => `${number(now.records)} of ${number(now.total)}, ${number(Math.round(rate))}/s${remaining}`
+        progress.show({ done: Math.round(done * 1000), total: 1000 }, text, now.phase)
+      },
+    })
+    return { report, outlook }
+  } finally {
+    progress.stop()
+    interrupt.dispose()
+  }
 }

@@ -21,6 +21,8 @@ export interface Means {
   readonly counters?: Counters | undefined
   /** Finds by meaning in the backend's place, which then keeps vectors and compares none. */
   readonly semantic?: SemanticSearch | undefined
+  /** A transfer opens its target also while it is being loaded. */
+  readonly loads?: boolean | undefined
   /** Told of each write, when it has been stored or may have been. */
   readonly wrote?: (() => void) | undefined
 }

@@ -20,8 +20,10 @@ export type Carried = {
     readonly holder?: string | undefined
     /** Made by the transfer, not read: a conversation whose `messageCount` and `lastPosition` the target counts at the end. */
     readonly made?: true | undefined
-    /** Of stores with the same tables: the columns as they are stored. */
-    readonly row?: Readonly<Record<string, unknown>> | undefined
+    /** Of stores with the same tables: the columns as they are stored, in their order. */
+    readonly row?: readonly unknown[] | undefined
+    /** Why it cannot be carried, naming a field and a rule: what is stored is no record of this kind. */
+    readonly fault?: string | undefined
   }
 }[RecordKind]
 
@@ -43,6 +45,8 @@ export interface TransferSide {
    * given, bit for bit.
    */
   readonly vectors?: 'unit' | undefined
+  /** How the tables' search text is made; absent where there are no tables. Records of such stores have rows. */
+  readonly tables?: string | undefined
 }
 
 export interface TransferScope {
@@ -81,6 +85,8 @@ export interface ReadOptions {
   readonly after: string | null
   readonly limits: BatchLimits
   readonly tenantId?: string | undefined
+  /** Whether `holder` is asked for, where it has to be looked up. */
+  readonly holders?: boolean | undefined
 }
 
 /** What is read from. Reading does not disturb those who use it, and changes nothing. */
@@ -175,8 +181,12 @@ export interface JobRequest {
   readonly lease: number
   /** Take the job from an owner that seems alive. */
   readonly force?: boolean | undefined
-  /** Whether nothing was there: what is dear to keep up while loading may be made at the end. */
-  readonly empty: boolean
+  /** Nothing is there, and rows come from the same tables: what is dear to keep up while loading is made at the end. */
+  readonly bulk: boolean
+  /** Rows come with search text that was made as this store makes it. */
+  readonly texts: boolean
+  /** Of the vectors that will come; null for none. A target without a space takes it. */
+  readonly space: EmbeddingSpace | null
 }
 
 /** The plan of a job that is there and not complete. */
@@ -200,9 +210,10 @@ export interface TransferTarget {
 
 /** What an open backend offers to be moved from and to. */
 export interface Transferring {
-  source(): TransferSource
+  /** Absent where the kind of backend has a source of its own, which needs no open store. */
+  readonly source?: (() => TransferSource) | undefined
   /** Of stores whose checkpoints commit with their batches. */
-  readonly target?: (() => TransferTarget) | undefined
+  readonly target?: (() => Promise<TransferTarget>) | undefined
   /** Of all others. */
   readonly sink?: (() => TransferSink) | undefined
 }

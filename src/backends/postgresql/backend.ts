@@ -7,6 +7,7 @@ import type { Journal } from '../../contract/journal.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../../contract/statistics.js'
 import type { Counters, Logger } from '../../contract/telemetry.js'
+import type { Transferring } from '../../contract/transfer.js'
 import { UnsupportedError } from '../../errors.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
@@ -21,6 +22,7 @@ import { sweepStore } from '../sql/purge.js'
 import { retainStore } from '../sql/retention.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { VectorSettler } from '../sql/settle.js'
+import { checkLoaded } from '../sql/transfer-jobs.js'
 import { SqlVectors } from '../sql/vectors.js'
 import { type Access, plainAccess, securedAccess } from './access.js'
 import { postgresqlEngine } from './engine.js'
@@ -45,6 +47,7 @@ export interface PostgresqlSettings extends PostgresqlOptions {
   readonly weights: { readonly text: number; readonly vector: number }
   readonly semantic?: SemanticSearch | undefined
   readonly wrote?: (() => void) | undefined
+  readonly loads?: boolean | undefined
   readonly newOwner?: (() => string) | undefined
   readonly isDead?: ((owner: string) => boolean) | undefined
   readonly logger?: Logger | undefined
@@ -92,6 +95,7 @@ export class PostgresqlBackend implements Backend {
       const access = (settings.rowLevelSecurity ? securedAccess : plainAccess)({ ...connections, engine: store.engine })
       const { upkeep } = access
       this.#capabilities = { ...this.#capabilities, durability: await findDurability(client) }
+      if (!settings.loads) await checkLoaded(store, upkeep)
       await checkAnalyzer(store, upkeep)
       await store.vectors.open(store, upkeep)
       if (store.engine.vectors && store.vectors.enabled) await indexMissing(store.engine, upkeep)
@@ -153,6 +157,14 @@ export class PostgresqlBackend implements Backend {
     // What is told is of all tenants.
     if (this.settings.rowLevelSecurity && !connections.maintenance) return undefined
     return new SqlFollowed(store, access.upkeep)
+  }
+
+  get transferring(): Transferring | undefined {
+    if (!this.#open) return undefined
+    const { store, access } = this.#open
+    return {
+      target: async () => (await import('./transfer-target.js')).postgresqlTarget(this.settings, store, access.upkeep),
+    }
   }
 
   get erasing(): readonly EraseTarget[] {

@@ -2,7 +2,7 @@ import type { PostgresqlOptions } from '../../contract/options.js'
 import { ConfigurationError } from '../../errors.js'
 import { createMigrator } from '../../migrate/migrator.js'
 import { PostgresqlClient } from './client.js'
-import { type ConnectionSettings, connector, END } from './connect.js'
+import { type ConnectionSettings, connector, END, type Sql } from './connect.js'
 import { translateError } from './errors.js'
 import { type PostgresqlMigrationClient, postgresqlMigrationTarget } from './migration.js'
 import { Replicas } from './replicas.js'
@@ -105,20 +105,22 @@ export async function secureDatabase(connectionString: string, to: string | unde
   }
 }
 
+/** A connection of its own, of the role that may do most, which may take its time. */
+export async function unlimited(options: PostgresqlOptions): Promise<Sql> {
+  const { connectionString, maintenanceConnectionString } = options
+  const changes = { connectionString: maintenanceConnectionString ?? connectionString }
+  const connect = await connector(
+    connectionOf(options, { ...changes, statementTimeout: 0, idleInTransactionTimeout: 0 }),
+  )
+  return connect(1)
+}
+
 /** Work on a connection of its own, of the role that may do most, which may take its time. */
 export async function aside<T>(
   options: PostgresqlOptions,
   work: (ask: (text: string) => Promise<readonly (readonly unknown[])[]>) => Promise<T>,
 ): Promise<T> {
-  const { connectionString, maintenanceConnectionString } = options
-  const connect = await connector(
-    connectionOf(options, {
-      connectionString: maintenanceConnectionString ?? connectionString,
-      statementTimeout: 0,
-      idleInTransactionTimeout: 0,
-    }),
-  )
-  const sql = connect(1)
+  const sql = await unlimited(options)
   try {
     return await work(async (text) => (await sql.unsafe(text).values()) as unknown as readonly (readonly unknown[])[])
   } catch (error) {

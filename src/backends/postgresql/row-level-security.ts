@@ -15,7 +15,14 @@ const TABLES = [
   'bruno_journal',
 ]
 /** The rest, which every role of the application reads and some of its verbs write. */
-const SHARED = ['bruno_analyzers', 'bruno_spaces', 'bruno_followers', 'bruno_fallback_state', 'bruno_migrations']
+const SHARED = [
+  'bruno_analyzers',
+  'bruno_spaces',
+  'bruno_followers',
+  'bruno_fallback_state',
+  'bruno_transfers',
+  'bruno_migrations',
+]
 /** Owns the search functions; nobody can log in as it. */
 const SEARCH_ROLE = 'bruno_memory_search'
 export const SEARCH_FUNCTIONS = ['bruno_search_rows', 'bruno_search_counts']

@@ -132,6 +132,11 @@ export class SqlVectors {
     return stored
   }
 
+  /** Takes the space of vectors that come from another store, where none is known. */
+  async adopt(store: SqlStoreContext, runner: SqlRunner, space: EmbeddingSpace): Promise<OpenSpace> {
+    return this.#space ?? this.#record(store, runner, space)
+  }
+
   /** Puts the configured space on record beside the active one; vectors of it can be stored from now on. */
   async openBeside(store: SqlStoreContext, runner: SqlRunner): Promise<void> {
     const { embedder, metric, dimensions, model } = this.settings

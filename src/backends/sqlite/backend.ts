@@ -8,6 +8,7 @@ import type { Journal } from '../../contract/journal.js'
 import type { SqliteOptions } from '../../contract/options.js'
 import type { PurgeOptions, SettleOptions, SettleReport } from '../../contract/statistics.js'
 import type { Counters, Logger } from '../../contract/telemetry.js'
+import type { Transferring } from '../../contract/transfer.js'
 import { createMigrator } from '../../migrate/migrator.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
@@ -22,6 +23,7 @@ import { sweepStore } from '../sql/purge.js'
 import { retainStore } from '../sql/retention.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
 import { VectorSettler } from '../sql/settle.js'
+import { checkLoaded } from '../sql/transfer-jobs.js'
 import { hasSpace, SqlVectors } from '../sql/vectors.js'
 import { sqliteEngine } from './engine.js'
 import { sqliteEraseTarget } from './erase.js'
@@ -39,6 +41,7 @@ export interface SqliteSettings extends SqliteOptions {
   readonly weights: { readonly text: number; readonly vector: number }
   readonly semantic?: SemanticSearch | undefined
   readonly wrote?: (() => void) | undefined
+  readonly loads?: boolean | undefined
   readonly newOwner?: (() => string) | undefined
   readonly isDead?: ((owner: string) => boolean) | undefined
   readonly logger?: Logger | undefined
@@ -84,6 +87,7 @@ export class SqliteBackend implements Backend {
       const gate = new WriteGate(new SqliteSession(writer, 'write'), { busyTimeout, writeTimeout })
       const store = this.#store(analyzer)
       const runner = makeRunner(gate, reader, writer)
+      if (!this.settings.loads) await checkLoaded(store, runner)
       await checkAnalyzer(store, runner)
       const clients = reader ? [writer, reader] : [writer]
       if (store.vectors.enabled || (await hasSpace(store, runner))) {
@@ -140,6 +144,15 @@ export class SqliteBackend implements Backend {
 
   get followed(): Followed | undefined {
     return this.#open ? new SqlFollowed(this.#open.store, this.#open.upkeep) : undefined
+  }
+
+  get transferring(): Transferring | undefined {
+    if (!this.#open) return undefined
+    const { store, upkeep, gate } = this.#open
+    return {
+      target: async () =>
+        (await import('./transfer-target.js')).sqliteTarget(this.settings.databasePath, store, upkeep, gate),
+    }
   }
 
   get erasing(): readonly EraseTarget[] {

@@ -40,7 +40,7 @@ export class SqliteSession implements SavepointSession {
     rows: readonly Values[],
     path: (index: number) => string,
   ): void {
-    const revision = this.#draw()
+    const revision = this.draw()
     const prepared = this.#prepare(statement)
     let first = 0
     let last = 0
@@ -107,14 +107,15 @@ export class SqliteSession implements SavepointSession {
   #run<T>(statement: Statement<unknown>, values: Values, work: (prepared: Prepared, bound: unknown[]) => T): T {
     try {
       const prepared = this.#prepare(statement)
-      return work(prepared, statement.bind(values, statement.drawsRevision ? this.#draw() : undefined))
+      return work(prepared, statement.bind(values, statement.drawsRevision ? this.draw() : undefined))
     } catch (error) {
       throw translateError(error)
     }
   }
 
-  // One revision a transaction: nobody sees its rows one by one. It is kept until the counter's row may have changed back.
-  #draw(): number {
+  /** The revision of this transaction. */
+  // One a transaction: nobody sees its rows one by one. It is kept until the counter's row may have changed back.
+  draw(): number {
     this.checkOpen()
     if (this.#revision !== null) return this.#revision
     const row = this.#text('update bruno_revision set value = value + 1 returning value').get() as

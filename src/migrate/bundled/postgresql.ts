@@ -464,4 +464,24 @@ END $$;`,
       `DROP INDEX "bruno_outbox_tenant";`,
     ],
   },
+  {
+    tag: '0009_transfers',
+    when: 1795508594986,
+    hash: '1c5d4b927ac861747297c0300e07c1727eb3e33ccbf85d9de62354857e166b42',
+    statements: [
+      `CREATE TABLE "bruno_transfers" (
+	"id" text COLLATE "C" NOT NULL,
+	"state" text NOT NULL,
+	"plan" text NOT NULL,
+	"checkpoint" text,
+	"rebuild" text,
+	"owner" text,
+	"epoch" bigint NOT NULL,
+	"lease_until" timestamp (3) with time zone,
+	"created_at" timestamp (3) with time zone NOT NULL,
+	"updated_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "bruno_transfers_key" PRIMARY KEY("id")
+);`,
+    ],
+  },
 ]

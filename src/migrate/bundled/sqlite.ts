@@ -503,4 +503,23 @@ END;`,
       `DROP INDEX \`bruno_outbox_tenant\`;`,
     ],
   },
+  {
+    tag: '0009_transfers',
+    when: 1795508594176,
+    hash: '51a23784def629911bc50cd252edc4ffd40ba92350140c93238710e0bffb3ec6',
+    statements: [
+      `CREATE TABLE \`bruno_transfers\` (
+	\`id\` text PRIMARY KEY NOT NULL,
+	\`state\` text NOT NULL,
+	\`plan\` text NOT NULL,
+	\`checkpoint\` text,
+	\`rebuild\` text,
+	\`owner\` text,
+	\`epoch\` integer NOT NULL,
+	\`lease_until\` integer,
+	\`created_at\` integer NOT NULL,
+	\`updated_at\` integer NOT NULL
+);`,
+    ],
+  },
 ]

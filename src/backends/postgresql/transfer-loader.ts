@@ -1,0 +1,265 @@
+import type { Client } from 'pg'
+import type { Kind } from '../../../schema/column.js'
+import type { PostgresqlOptions } from '../../contract/options.js'
+import { encodeVector } from '../../embeddings/vector.js'
+import { BrunoMemoryError, ConnectionError } from '../../errors.js'
+import type { SearchKind } from '../../model/records.js'
+import type { Layout } from '../sql/transfer-layout.js'
+import type { BulkVector, Loaded, TableLoader } from '../sql/transfer-target.js'
+import { partOf } from '../sql/vectors.js'
+import { codeOf, isLost, translateError } from './errors.js'
+import { CopyingSession, connectCopying } from './transfer-client.js'
+import { copyRows } from './transfer-copy.js'
+import { restoreIndexes, stripIndexes } from './transfer-indexes.js'
+
+type Row = readonly unknown[]
+
+/** Data that the server does not take, or that a key of another table is missing for; not its own state. */
+const REFUSED = /^(22|23|54|P0001)/
+
+interface Shape {
+  readonly table: string
+  readonly columns: readonly string[]
+  readonly kinds: readonly Kind[]
+  readonly at: readonly number[]
+}
+
+function shapeOf(layout: Layout, without: readonly string[]): Shape {
+  const cells = layout.cells.map((cell, at) => ({ ...cell, at })).filter(({ key }) => !without.includes(key))
+  return {
+    table: layout.table,
+    columns: cells.map(({ column }) => column),
+    kinds: cells.map(({ kind }) => kind),
+    at: cells.map(({ at }) => at),
+  }
+}
+
+const picked = ({ at }: Shape, row: Row): unknown[] => at.map((i) => row[i])
+
+/** Adds rows by COPY: straight into empty tables, else by way of a table of its own. */
+export class PostgresqlLoader implements TableLoader {
+  #session: Promise<CopyingSession> | null = null
+  #client: Client | null = null
+  readonly #incoming = new Set<string>()
+
+  constructor(readonly options: PostgresqlOptions) {}
+
+  async #open(): Promise<CopyingSession> {
+    if (!this.#session) {
+      this.#session = connectCopying(this.options).then((client) => {
+        this.#client = client
+        this.#incoming.clear()
+        return new CopyingSession(client)
+      })
+      this.#session.catch(() => {
+        this.#session = null
+      })
+    }
+    return this.#session
+  }
+
+  async write<T>(work: (session: CopyingSession) => Promise<T>): Promise<T> {
+    const session = await this.#open()
+    try {
+      await session.query('begin')
+      const result = await work(session)
+      await session.query('commit')
+      return result
+    } catch (error) {
+      const lost = isLost(error) || error instanceof ConnectionError
+      if (lost || !(await this.#takenBack(session))) await this.close()
+      throw translateError(error)
+    }
+  }
+
+  async #takenBack(session: CopyingSession): Promise<boolean> {
+    // What a transaction made for itself goes with it.
+    this.#incoming.clear()
+    return session.query('rollback').then(
+      () => true,
+      () => false,
+    )
+  }
+
+  async load(session: CopyingSession, layout: Layout, rows: readonly Row[], bulk: boolean): Promise<Loaded[]> {
+    const results = new Array<Loaded>(rows.length)
+    await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results })
+    return results
+  }
+
+  /** Halves what the server refuses until it is known which row it is. */
+  async #some(
+    session: CopyingSession,
+    layout: Layout,
+    rows: readonly Row[],
+    part: { readonly from: number; readonly to: number; readonly bulk: boolean; readonly results: Loaded[] },
+  ): Promise<void> {
+    const { from, to, bulk, results } = part
+    if (from >= to) return
+    await session.query('savepoint batch')
+    try {
+      const some = rows.slice(from, to)
+      const loaded = bulk ? await this.#bulk(session, layout, some) : await this.#merge(session, layout, some)
+      loaded.forEach((result, i) => {
+        results[from + i] = result
+      })
+      await session.query('release savepoint batch')
+    } catch (error) {
+      const code = refusalOf(error)
+      if (code === null) throw error
+      this.#incoming.delete(layout.table)
+      await session.query('rollback to savepoint batch')
+      if (to - from === 1) {
+        results[from] = { reason: reasonOf(code) }
+        return
+      }
+      const middle = (from + to) >> 1
+      await this.#some(session, layout, rows, { ...part, to: middle })
+      await this.#some(session, layout, rows, { ...part, from: middle })
+    }
+  }
+
+  async #bulk(session: CopyingSession, layout: Layout, rows: readonly Row[]): Promise<Loaded[]> {
+    const shape = shapeOf(layout, [])
+    await copyRows(
+      session,
+      shape,
+      rows.map((row) => picked(shape, row)),
+    )
+    return rows.map(() => 'new')
+  }
+
+  async #merge(session: CopyingSession, layout: Layout, rows: readonly Row[]): Promise<Loaded[]> {
+    const shape = shapeOf(layout, ['seq', 'revision'])
+    const columns = shape.columns.map((name) => `"${name}"`).join(', ')
+    const incoming = `incoming_${layout.table}`
+    if (!this.#incoming.has(layout.table)) {
+      await session.query(
+        `create temp table if not exists ${incoming} on commit delete rows as select 0 as ord, ${columns} from ${layout.table} with no data`,
+      )
+      this.#incoming.add(layout.table)
+    }
+    await session.query(`delete from ${incoming}`)
+    const into: Shape = {
+      ...shape,
+      table: incoming,
+      columns: ['ord', ...shape.columns],
+      kinds: ['integer', ...shape.kinds],
+    }
+    await copyRows(
+      session,
+      into,
+      rows.map((row, i) => [i, ...picked(shape, row)]),
+    )
+    const same = layout.key
+      .map((at) => `"${layout.cells[at]?.column}"`)
+      .map((name) => `t.${name} = i.${name}`)
+      .join(' and ')
+    const { rows: there } = await session.query(
+      `select ord from ${incoming} as i where exists (select 1 from ${layout.table} as t where ${same})`,
+    )
+    await session.query(
+      `insert into ${layout.table} (${columns}, revision) select ${columns}, nextval('bruno_revision') from ${incoming} order by ord on conflict do nothing`,
+    )
+    const { rows: missing } = await session.query(
+      `select ord from ${incoming} as i where not exists (select 1 from ${layout.table} as t where ${same})`,
+    )
+    const results = new Array<Loaded>(rows.length).fill('new')
+    for (const [ord] of there) results[Number(ord)] = 'present'
+    for (const [ord] of missing)
+      results[Number(ord)] = { reason: 'position: is taken by another message of the conversation' }
+    return results
+  }
+
+  async loadVectors(session: CopyingSession, rows: readonly BulkVector[]): Promise<void> {
+    const now = Date.parse(
+      String(
+        (await session.query(`select to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`)).rows[0]?.[0],
+      ),
+    )
+    await copyRows(
+      session,
+      {
+        table: 'bruno_embeddings',
+        columns: [
+          'tenant_id',
+          'space',
+          'kind',
+          'scope',
+          'record_id',
+          'user_id',
+          'record_seq',
+          'part',
+          'content_hash',
+          'vector',
+          'created_at',
+          'updated_at',
+          'version',
+          'revision',
+        ],
+        kinds: [
+          'key',
+          'key',
+          'text',
+          'key',
+          'key',
+          'key',
+          'integer',
+          'integer',
+          'bytes',
+          'bytes',
+          'instant',
+          'instant',
+          'integer',
+          'integer',
+        ],
+      },
+      rows.map((row) => [
+        row.tenantId,
+        row.space,
+        row.kind,
+        row.scope,
+        row.recordId,
+        row.userId,
+        row.recordSeq,
+        partOf(row.tenantId, row.space, row.kind as SearchKind),
+        Buffer.from(row.hash),
+        encodeVector(row.vector),
+        now,
+        now,
+        1,
+        0,
+      ]),
+    )
+  }
+
+  strip = stripIndexes
+  restore = restoreIndexes
+
+  async settle(session: CopyingSession): Promise<void> {
+    const tables = ['users', 'conversations', 'messages', 'sessions', 'memories', 'documents']
+    const newest = tables.map((name) => `(select max(revision) from bruno_${name})`).join(', ')
+    await session.query(`select setval('bruno_revision', greatest((select last_value from bruno_revision), ${newest}))`)
+    for (const name of ['messages', 'memories', 'documents', 'embeddings'])
+      await session.query(
+        `select setval(pg_get_serial_sequence('bruno_${name}', 'seq'), greatest((select max(seq) from bruno_${name}), 1))`,
+      )
+    for (const name of [...tables, 'embeddings']) await session.query(`analyze bruno_${name}`)
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client
+    this.#client = null
+    this.#session = null
+    await client?.end().catch(() => undefined)
+  }
+}
+
+/** The code of a refusal; null for any other error. */
+function refusalOf(error: unknown): string | null {
+  const code = codeOf(error instanceof BrunoMemoryError ? error.cause : error)
+  return REFUSED.test(code) ? code : null
+}
+
+const reasonOf = (code: string): string =>
+  code === '23503' ? 'names a user or conversation that is not there' : `was refused by the database (${code})`

@@ -1,0 +1,56 @@
+import type { Columns, Kind, Table } from '../../../schema/column.js'
+import { columnName } from '../../../schema/dialect/naming.js'
+import * as tables from '../../../schema/tables.js'
+import { RECORD_KINDS, type RecordKind } from '../../model/records.js'
+
+/** A column as a transfer moves it: text, a number, milliseconds of an instant, or the text of JSON. */
+export interface Cell {
+  readonly key: string
+  readonly column: string
+  readonly kind: Kind
+  readonly optional: boolean
+}
+
+/** The columns of a kind of records in their order, and where what matters of them stands. */
+export interface Layout {
+  readonly kind: RecordKind
+  readonly table: string
+  readonly cells: readonly Cell[]
+  /** The logical key, by the columns' places. */
+  readonly key: readonly number[]
+  /** The place of a column, or -1. */
+  at(key: string): number
+}
+
+const SPECS: { readonly [K in RecordKind]: Table<string, Columns> } = {
+  user: tables.users,
+  conversation: tables.conversations,
+  message: tables.messages,
+  session: tables.sessions,
+  memory: tables.memories,
+  document: tables.documents,
+}
+
+function layoutOf(kind: RecordKind): Layout {
+  const spec = SPECS[kind]
+  const cells = Object.entries(spec.columns).map(([key, column]) => ({
+    key,
+    column: columnName(key),
+    kind: column.kind,
+    optional: column.optional,
+  }))
+  const places = new Map(cells.map(({ key }, i) => [key, i]))
+  const at = (key: string): number => places.get(key) ?? -1
+  return { kind, table: spec.name, cells, key: spec.key.map(at), at }
+}
+
+export const LAYOUTS = Object.fromEntries(RECORD_KINDS.map((kind) => [kind, layoutOf(kind)])) as unknown as {
+  readonly [K in RecordKind]: Layout
+}
+
+/** Where a record with a vector has its scope: a column, or nothing for a memory. */
+export const SCOPE: { readonly [K in RecordKind]?: string | null } = {
+  message: 'conversationId',
+  memory: null,
+  document: 'namespace',
+}

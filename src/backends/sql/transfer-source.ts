@@ -1,0 +1,226 @@
+import type { EmbeddingSpace } from '../../contract/embedder.js'
+import type {
+  BatchLimits,
+  Carried,
+  CarriedVector,
+  ReadOptions,
+  TransferBatch,
+  TransferRange,
+  TransferScope,
+  TransferSide,
+  TransferSource,
+} from '../../contract/transfer.js'
+import { decodeVector } from '../../embeddings/vector.js'
+import { StorageError } from '../../errors.js'
+import type { RecordKind } from '../../model/records.js'
+import { LAYOUTS, type Layout, SCOPE } from './transfer-layout.js'
+import { carriedRow, faultOf } from './transfer-row.js'
+
+/** What differs between the engines when tables are read as they are. */
+export interface TableReader {
+  /** The columns that a table has: an older schema has fewer. */
+  columns(table: string): Promise<ReadonlySet<string>>
+  /** Rows of values as a transfer moves them; `kinds` says of what kind each column is. */
+  rows(text: string, values: readonly unknown[], kinds: readonly string[]): Promise<unknown[][]>
+  /** How a value is named in a statement, counted from 1. */
+  placeholder(n: number): string
+  /** Whether rows stand in the order of `seq`: they are read fastest so. */
+  readonly bySeq: boolean
+  /** The store-wide counter of writes. */
+  revision(): Promise<number>
+  close(): Promise<void>
+}
+
+export interface SqlSourceParts {
+  readonly reader: TableReader
+  readonly side: Omit<TransferSide, 'space' | 'tables' | 'kinds' | 'positions'>
+  readonly space: (EmbeddingSpace & { readonly id: string }) | null
+  readonly tables: string
+}
+
+const KINDS = Object.keys(LAYOUTS) as RecordKind[]
+/** What the tables hold beside the record and is not read where an older schema lacks it. */
+const name = (table: string, column: string): string => `${table}."${column}"`
+
+interface Reading {
+  readonly layout: Layout
+  /** The text up to WHERE. */
+  readonly select: string
+  readonly kinds: readonly string[]
+  readonly order: readonly string[]
+  readonly columns: number
+  readonly values: readonly unknown[]
+}
+
+/** Reads the tables of an SQL store, of this schema or an older one, by their keys. */
+export class SqlSource implements TransferSource {
+  constructor(readonly parts: SqlSourceParts) {}
+
+  async describe(): Promise<TransferSide> {
+    const { side, space, tables } = this.parts
+    return { ...side, kinds: KINDS, positions: 'counter', tables, space: space && describedSpace(space) }
+  }
+
+  async fingerprint({ kinds, tenantId }: TransferScope): Promise<string> {
+    const { reader } = this.parts
+    const counts = []
+    for (const kind of kinds) counts.push(`${kind} ${await this.#count(LAYOUTS[kind], tenantId)}`)
+    return `revision ${await reader.revision()}; ${counts.join(', ')}`
+  }
+
+  async #count({ table }: Layout, tenantId: string | undefined): Promise<number> {
+    const { reader } = this.parts
+    const where = tenantId === undefined ? '' : ` where tenant_id = ${reader.placeholder(1)}`
+    const values = tenantId === undefined ? [] : [tenantId]
+    return Number((await reader.rows(`select count(*) from ${table}${where}`, values, ['integer']))[0]?.[0] ?? 0)
+  }
+
+  #order(layout: Layout, tenantId: string | undefined): readonly string[] {
+    // Another tenant's rows would be read for nothing.
+    if (this.parts.reader.bySeq && tenantId === undefined && layout.at('seq') >= 0) return ['seq']
+    return layout.key.map((at) => layout.cells[at]?.column ?? '')
+  }
+
+  async ranges({ kinds, tenantId }: TransferScope, records: number): Promise<readonly TransferRange[]> {
+    const ranges: TransferRange[] = []
+    for (const kind of kinds) {
+      const total = await this.#count(LAYOUTS[kind], tenantId)
+      if (total === 0) continue
+      const ends = total > records ? await this.#ends(LAYOUTS[kind], tenantId, records) : []
+      const bounds = [null, ...ends, null]
+      for (let i = 0; i + 1 < bounds.length; i++) {
+        const left = total - i * records
+        ranges.push({ kind, from: bounds[i] ?? null, to: bounds[i + 1] ?? null, records: Math.min(records, left) })
+      }
+    }
+    return ranges
+  }
+
+  /** The keys that end each part but the last. */
+  async #ends(layout: Layout, tenantId: string | undefined, records: number): Promise<string[]> {
+    const { reader } = this.parts
+    const order = this.#order(layout, tenantId)
+      .map((column) => `"${column}"`)
+      .join(', ')
+    const where = tenantId === undefined ? '' : ` where tenant_id = ${reader.placeholder(1)}`
+    const text = `select ${order}, n, total from (select ${order}, row_number() over (order by ${order}) as n, count(*) over () as total
+      from ${layout.table}${where}) as numbered where n % ${records} = 0 and n < total order by n`
+    const kinds = this.#order(layout, tenantId).map((column) => (column === 'seq' ? 'integer' : 'key'))
+    const rows = await reader.rows(text, tenantId === undefined ? [] : [tenantId], [...kinds, 'integer', 'integer'])
+    return rows.map((row) => JSON.stringify(row.slice(0, kinds.length)))
+  }
+
+  async *read(range: TransferRange, options: ReadOptions): AsyncGenerator<TransferBatch> {
+    const reading = await this.#reading(LAYOUTS[range.kind], options)
+    let after = options.after ?? range.from
+    for (;;) {
+      const rows = await this.#page(reading, after, range.to, options)
+      for (const batch of batches(reading, rows, options.limits)) {
+        after = batch.cursor
+        yield batch
+      }
+      if (rows.length < options.limits.records) return
+    }
+  }
+
+  async #page(reading: Reading, after: string | null, to: string | null, options: ReadOptions): Promise<unknown[][]> {
+    const { reader } = this.parts
+    const values: unknown[] = [...reading.values]
+    const bound = (value: unknown): string => {
+      values.push(value)
+      return reader.placeholder(values.length)
+    }
+    const order = reading.order.map((column) => name('t', column)).join(', ')
+    const row = (cursor: string): string => (JSON.parse(cursor) as unknown[]).map(bound).join(', ')
+    const conditions = [
+      ...(options.tenantId === undefined ? [] : [`t.tenant_id = ${bound(options.tenantId)}`]),
+      ...(after === null ? [] : [`(${order}) > (${row(after)})`]),
+      ...(to === null ? [] : [`(${order}) <= (${row(to)})`]),
+    ]
+    const where = conditions.length > 0 ? ` where ${conditions.join(' and ')}` : ''
+    const text = `${reading.select}${where} order by ${order} limit ${options.limits.records}`
+    return reader.rows(text, values, reading.kinds)
+  }
+
+  async #reading(layout: Layout, { tenantId, holders }: ReadOptions): Promise<Reading> {
+    const { reader, space } = this.parts
+    const there = await reader.columns(layout.table)
+    const cells = layout.cells.map(({ column, optional }) => {
+      if (there.has(column)) return name('t', column)
+      if (!optional)
+        throw new StorageError(`the table ${layout.table} has no column ${column}: it is of no known schema`)
+      return 'null'
+    })
+    const kinds: string[] = layout.cells.map(({ kind }) => kind)
+    const values: unknown[] = []
+    let joins = ''
+    const scope = SCOPE[layout.kind]
+    if (scope !== undefined && space) {
+      const at = layout.at(scope ?? '')
+      const scoped = at < 0 ? `''` : name('t', layout.cells[at]?.column ?? '')
+      values.push(space.id)
+      joins += ` left join bruno_embeddings as e on e.tenant_id = t.tenant_id and e.space = ${reader.placeholder(1)}
+        and e.kind = '${layout.kind}' and e.scope = ${scoped} and e.record_id = t.id`
+      cells.push('e.vector', 'e.content_hash')
+      kinds.push('bytes', 'bytes')
+    } else {
+      cells.push('null', 'null')
+      kinds.push('text', 'text')
+    }
+    if (layout.kind === 'message' && holders) {
+      joins += ' left join bruno_conversations as c on c.tenant_id = t.tenant_id and c.id = t.conversation_id'
+      cells.push('c.user_id')
+      kinds.push('key')
+    }
+    const select = `select ${cells.join(', ')} from ${layout.table} as t${joins}`
+    return { layout, select, kinds, values, order: this.#order(layout, tenantId), columns: layout.cells.length }
+  }
+
+  async close(): Promise<void> {
+    await this.parts.reader.close()
+  }
+}
+
+const describedSpace = ({ provider, model, dimensions, metric }: EmbeddingSpace): EmbeddingSpace => ({
+  provider,
+  model,
+  dimensions,
+  metric,
+})
+
+/** About so many bytes, without looking at each letter. */
+function sizeOf(row: readonly unknown[]): number {
+  let size = 0
+  for (const value of row)
+    size += typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.length : 8
+  return size
+}
+
+function* batches(reading: Reading, rows: readonly unknown[][], limits: BatchLimits): Generator<TransferBatch> {
+  let records: Carried[] = []
+  let bytes = 0
+  for (const [i, values] of rows.entries()) {
+    records.push(carried(reading, values))
+    bytes += sizeOf(values)
+    if (bytes < limits.bytes && i + 1 < rows.length) continue
+    yield { records, bytes, cursor: cursorOf(reading, values) }
+    records = []
+    bytes = 0
+  }
+}
+
+const cursorOf = ({ layout, order }: Reading, values: readonly unknown[]): string =>
+  JSON.stringify(order.map((column) => values[layout.cells.findIndex((cell) => cell.column === column)]))
+
+function carried({ layout, columns }: Reading, values: readonly unknown[]): Carried {
+  const row = values.slice(0, columns)
+  const [vector, hash, holder] = values.slice(columns) as [Uint8Array | null, Uint8Array | null, string | null]
+  let fault = faultOf(layout, row)
+  let kept: CarriedVector | null = null
+  try {
+    if (vector) kept = { vector: decodeVector(vector), hash: hash ?? new Uint8Array() }
+  } catch {
+    fault ??= 'vector: cannot be read'
+  }
+  return carriedRow(layout.kind, row, { vector: kept, holder: holder ?? undefined, fault })
+}
