@@ -64,7 +64,7 @@ export class Copier {
           return this.#result(job, quarantine)
         } catch (error) {
           if (this.#checkpoint !== before) attempt = 0
-          job = await this.#recover(error, attempt)
+          job = await this.#recover(error, attempt, job)
         }
       }
     } finally {
@@ -79,17 +79,21 @@ export class Copier {
   }
 
   /** The target went away: what it has is told by its own checkpoint. */
-  async #recover(error: unknown, attempt: number): Promise<TransferJob> {
+  async #recover(error: unknown, attempt: number, left: TransferJob): Promise<TransferJob> {
     const pause = PAUSES[attempt]
     const away = error instanceof ConnectionError || error instanceof TimeoutError
-    if (!away || pause === undefined || this.options.signal?.aborted) throw error
+    if (!away || pause === undefined || this.options.signal?.aborted) {
+      // Whoever goes on need not wait until this run counts as dead.
+      await left.release().catch(() => undefined)
+      throw error
+    }
     await sleep(pause)
     try {
       const job = await this.#begin()
       this.#recovered++
       return job
     } catch (again) {
-      return this.#recover(again, attempt + 1)
+      return this.#recover(again, attempt + 1, left)
     }
   }
 

@@ -97,11 +97,20 @@ class Run {
     if (copied.interrupted) await copied.job.release()
     else {
       onProgress?.({ phase: 'finish', records: 0, total, bytes: 0 })
-      await copied.job.finish()
-      await copied.job.complete()
+      await this.#finish(copied.job)
       onProgress?.({ phase: 'finish', records: total, total, bytes: 0 })
     }
     return copied
+  }
+
+  async #finish(job: Copied['job']): Promise<void> {
+    try {
+      await job.finish()
+      await job.complete()
+    } catch (error) {
+      await job.release().catch(() => undefined)
+      throw error
+    }
   }
 
   async #verify(plan: TransferPlan): Promise<TransferVerification> {

@@ -65,6 +65,24 @@ export async function connectCopying(options: PostgresqlOptions): Promise<Client
   }
 }
 
+const typeName = (value: unknown): string | null =>
+  value instanceof Date
+    ? 'timestamptz'
+    : value instanceof Uint8Array
+      ? 'bytea'
+      : typeof value === 'boolean'
+        ? 'bool'
+        : null
+
+/** Types stand in the text: this client tells the server of none, which takes what it does not know for text. */
+function typed(text: string, values: readonly unknown[]): string {
+  if (!values.some((value) => typeName(value) !== null)) return text
+  return text.replace(/\$(\d+)/g, (name, n: string) => {
+    const type = typeName(values[Number(n) - 1])
+    return type === null ? name : `${name}::${type}`
+  })
+}
+
 /** Statements of the repositories on this client. */
 export class CopyingSession implements SqlSession {
   constructor(readonly client: Client) {}
@@ -78,12 +96,17 @@ export class CopyingSession implements SqlSession {
     }
   }
 
+  async #bound(statement: Statement<unknown>, values: Values): Promise<{ rows: unknown[][]; count: number }> {
+    const bound = statement.bind(values)
+    return this.query(typed(statement.text, bound), bound)
+  }
+
   async all<R>(statement: Statement<R>, values: Values = {}): Promise<R[]> {
-    const { rows } = await this.query(statement.text, statement.bind(values))
+    const { rows } = await this.#bound(statement, values)
     return rows.map((row) => statement.decode(row))
   }
 
   async run(statement: Statement<unknown>, values: Values = {}): Promise<number> {
-    return (await this.query(statement.text, statement.bind(values))).count
+    return (await this.#bound(statement, values)).count
   }
 }

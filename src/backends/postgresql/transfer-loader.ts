@@ -233,6 +233,10 @@ export class PostgresqlLoader implements TableLoader {
     )
   }
 
+  async lockJobs(session: CopyingSession): Promise<void> {
+    await session.query('lock table bruno_transfers in exclusive mode')
+  }
+
   strip = stripIndexes
   restore = restoreIndexes
 

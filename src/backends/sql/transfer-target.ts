@@ -39,6 +39,8 @@ export type Loaded = 'new' | 'present' | { readonly reason: string }
 /** How an engine takes rows. */
 export interface TableLoader {
   write<T>(work: (session: SqlSession) => Promise<T>): Promise<T>
+  /** Keeps other runs from the jobs until the transaction ends, where writers do not wait for one another anyway. */
+  lockJobs?(session: SqlSession): Promise<void>
   /** Adds rows that are not there; revisions are drawn, but for a bulk load, which takes those of the rows. */
   load(session: SqlSession, layout: Layout, rows: readonly (readonly unknown[])[], bulk: boolean): Promise<Loaded[]>
   /** Vectors of a bulk load, whose rows bring their `seq`. Absent: there is no bulk load. */
@@ -139,6 +141,8 @@ export class SqlTarget implements TransferTarget {
     const { store, runner, loader } = this.parts
     if (request.space && !store.vectors.space) await store.vectors.adopt(store, runner, request.space)
     const job = await loader.write(async (session) => {
+      // Else a batch of the run before could commit between the look at its checkpoint and its end.
+      await loader.lockJobs?.(session)
       const taken = await takeJob(store, session, request)
       if (!request.bulk || taken.checkpoint !== null || taken.state === 'loading' || !loader.strip) return taken
       const rebuild = await loader.strip(session)
