@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { placeOf } from './backends/redis/place.js'
+import { placeOf, placeText } from './backends/redis/place.js'
 import type { ChromaOptions, QdrantOptions, RedisOptions } from './contract/options.js'
 
 /** Where stores that follow a primary are, without secrets: what stands on record beside the primary's data. */
@@ -19,8 +19,4 @@ export function chromaPlace(options: ChromaOptions): string {
   return `chromadb ${at} ${chromaTenant} ${chromaDatabase} ${collectionName}`
 }
 
-export function redisPlace(options: RedisOptions): string {
-  const { host = '127.0.0.1', port = 6379, db = 0, cluster, sentinels, prefix = DEFAULT_NAME } = placeOf(options)
-  const nodes = (cluster ?? sentinels)?.map((node) => `${node.host}:${node.port}`).join()
-  return `redis ${nodes ?? `${host}:${port}`} ${db} ${prefix}`
-}
+export const redisPlace = (options: RedisOptions): string => placeText(placeOf(options))

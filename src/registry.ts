@@ -177,6 +177,8 @@ const qdrant: Definition<QdrantOptions> = {
     },
   },
   capabilities: (options) => vectorCapabilities('qdrant', options),
+  transferSource: async (options) =>
+    (await import('./backends/qdrant/transfer-source.js')).qdrantTransferSource(options),
   async create(options, means, capabilities) {
     const { qdrantBackend } = await import('./backends/qdrant/backend.js')
     return qdrantBackend({ ...options, ...means }, capabilities)
@@ -196,6 +198,8 @@ const chromadb: Definition<ChromaOptions> = {
     },
   },
   capabilities: (options) => vectorCapabilities('chromadb', options),
+  transferSource: async (options) =>
+    (await import('./backends/chromadb/transfer-source.js')).chromaTransferSource(options),
   async create(options, means, capabilities) {
     const { chromaBackend } = await import('./backends/chromadb/backend.js')
     return chromaBackend({ ...options, ...means }, capabilities)

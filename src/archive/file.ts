@@ -10,7 +10,7 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   )
 
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code
+export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code
 
 /**
  * Writes a file that appears under its name only when it is whole and on disk: a kill at any moment leaves at most
@@ -50,8 +50,21 @@ const intoHandle = (file: FileHandle): Writable =>
     },
   })
 
-async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+/** All of it, however few bytes the system takes at once. */
+export async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+}
+
+const CHUNK = 256 * 1024
+
+/** The bytes of a file up to an offset, whatever else reads it. */
+export async function* bytesUpTo(file: FileHandle, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
+  for (let at = 0; at < end; ) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(CHUNK, end - at)), { position: at })
+    if (bytesRead === 0) return
+    at += bytesRead
+    yield buffer.subarray(0, bytesRead)
+  }
 }
 
 /** Others may not read it: an archive holds private talk. */
@@ -86,16 +99,19 @@ async function settle(partial: string, path: string, force: boolean, taken: stri
 }
 
 /** The name itself survives power loss only once its folder is on disk. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null)
   await handle?.sync().catch(() => {})
   await handle?.close()
 }
 
-function diskError(error: unknown, path: string): unknown {
+/** An error of the file system as one that says which file and why. */
+export function diskError(error: unknown, path: string): unknown {
   const reasons: Record<string, string> = {
     ENOSPC: 'the disk is full',
     EDQUOT: 'the quota is used up',
+    EFBIG: 'no larger files are allowed here',
+    EIO: 'the disk fails',
     EACCES: 'permission denied',
     EPERM: 'permission denied',
     EROFS: 'the file system is read-only',

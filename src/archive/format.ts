@@ -1,3 +1,4 @@
+import type { DistanceMetric, EmbeddingSpace } from '../contract/embedder.js'
 import { StorageError, UnsupportedError } from '../errors.js'
 import { RECORD_KINDS, type RecordKind } from '../model/records.js'
 
@@ -11,10 +12,16 @@ import { RECORD_KINDS, type RecordKind } from '../model/records.js'
  *
  * Each record stands after those that it needs, with all fields of `RECORD_FIELDS` in their order; instants are ISO
  * strings in UTC with milliseconds. The manifest ends the file: an archive without it is not whole.
+ *
+ * In version 2 the header may name a `space`, and a record may have a `vector` of it (base64 of little-endian 32-bit
+ * floats) with the `hash` of its text (base64), a message its `holder`, and a conversation that was made for its
+ * messages `made`. The compressed file may be many gzip members, one after the other.
  */
 export const ARCHIVE_FORMAT = 'bruno-memory-archive'
-/** Raised when an older reader would misread a newer archive. */
-export const ARCHIVE_VERSION = 1
+/** The newest version that is read. Raised when an older reader would misread a newer archive. */
+export const ARCHIVE_VERSION = 2
+/** Of archives that hold nothing but records: every reader can read them. */
+export const PLAIN_VERSION = 1
 /** The longest line that a reader holds: content at its limit with every character escaped, and its JSON. */
 export const MAX_LINE_BYTES = 128 * 1024 * 1024
 
@@ -30,6 +37,8 @@ export interface ArchiveHeader {
   readonly userId?: string
   /** Whether records whose `expiresAt` had passed were asked for as well. */
   readonly includeExpired?: boolean
+  /** Of the vectors that are in it. */
+  readonly space?: EmbeddingSpace
 }
 
 /** The last line: what the lines between hold. */
@@ -50,10 +59,19 @@ export const damaged = (what: string, cause?: unknown): StorageError =>
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+const METRICS: readonly DistanceMetric[] = ['cosine', 'dot', 'euclidean']
+
+function isSpace(value: unknown): value is EmbeddingSpace {
+  if (!isObject(value)) return false
+  const { provider, model, dimensions, metric } = value
+  const named = typeof provider === 'string' && typeof model === 'string'
+  return named && Number.isSafeInteger(dimensions) && METRICS.includes(metric as DistanceMetric)
+}
+
 /** Reads the first line. A newer version is refused; something else is not an archive. */
 export function parseHeader(value: unknown): ArchiveHeader {
   if (!isObject(value) || value.format !== ARCHIVE_FORMAT) throw damaged('line 1 is not the header of an archive')
-  const { version, tenants, createdAt } = value
+  const { version, tenants, createdAt, space } = value
   if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
     throw damaged('its version is unreadable')
   if (version > ARCHIVE_VERSION)
@@ -64,6 +82,7 @@ export function parseHeader(value: unknown): ArchiveHeader {
   if (!Array.isArray(tenants) || !tenants.every((t) => typeof t === 'string'))
     throw damaged('its tenants are unreadable')
   if (typeof createdAt !== 'string') throw damaged('its date is unreadable')
+  if (space !== undefined && !isSpace(space)) throw damaged('its embedding space is unreadable')
   return value as unknown as ArchiveHeader
 }
 

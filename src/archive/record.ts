@@ -1,22 +1,52 @@
+import type { CarriedVector } from '../contract/transfer.js'
 import { ValidationError } from '../errors.js'
 import { type Field, RECORD_FIELDS, type RecordOf } from '../model/fields.js'
 import { suggestion } from '../model/parse.js'
 import { RECORD_KINDS, type RecordKind } from '../model/records.js'
 import { isObject } from './format.js'
+import { bytesOf, textOf, vectorOf } from './vector-text.js'
 
-/** One record of an archive. */
+/** One record of an archive, and from version 2 on what came along with it. */
 export type ArchiveEntry = {
-  readonly [K in RecordKind]: { readonly kind: K; readonly record: RecordOf[K] }
+  readonly [K in RecordKind]: {
+    readonly kind: K
+    readonly record: RecordOf[K]
+    readonly vector?: CarriedVector | null | undefined
+    /** Of a message: the user of its conversation. */
+    readonly holder?: string | undefined
+    readonly made?: true | undefined
+  }
 }[RecordKind]
 
+type Extras = Pick<ArchiveEntry, 'vector' | 'holder' | 'made'>
+
+const EXTRAS = ['vector', 'hash', 'holder', 'made']
+
 /** The line of a record, without a line feed: instants as ISO strings, fields in their stated order. */
-export function encodeEntry({ kind, record }: ArchiveEntry): string {
+export function encodeEntry(entry: ArchiveEntry): string {
+  const { kind, record } = entry
   const { tenantId, ...rest } = record
   const ordered: Record<string, unknown> = {}
   for (const { name, later } of RECORD_FIELDS[kind] as readonly Field[])
     if (name !== 'tenantId' && !(later && (rest as Record<string, unknown>)[name] === null))
       ordered[name] = (rest as Record<string, unknown>)[name]
-  return JSON.stringify({ kind, tenant: tenantId, record: ordered })
+  return JSON.stringify({ kind, tenant: tenantId, record: ordered, ...encodeExtras(entry) })
+}
+
+function encodeExtras({ vector, holder, made }: Extras): Record<string, unknown> {
+  if (!vector) return { holder, made }
+  const hash = vector.hash.length > 0 ? Buffer.from(vector.hash).toString('base64') : undefined
+  return { vector: textOf(vector.vector), hash, holder, made }
+}
+
+/** What stands beside a record, each only where it is there. */
+function decodeExtras({ vector, hash, holder, made }: Record<string, unknown>): Extras {
+  if (holder !== undefined && typeof holder !== 'string') throw new ValidationError('holder', 'must be a string')
+  if (made !== undefined && made !== true) throw new ValidationError('made', 'must be true')
+  const beside = { ...(holder !== undefined && { holder }), ...(made && { made }) } as Extras
+  if (vector === undefined && hash === undefined) return beside
+  const kept = { vector: vectorOf(vector), hash: hash === undefined ? new Uint8Array() : bytesOf(hash, 'hash') }
+  return { ...beside, vector: kept }
 }
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
@@ -43,7 +73,7 @@ function decodeValue(field: Field, value: unknown): unknown {
 export function decodeEntry(value: unknown): ArchiveEntry {
   if (!isObject(value)) throw new ValidationError('line', 'must be a JSON object')
   const { kind, tenant, record, ...others } = value
-  const [unknown] = Object.keys(others)
+  const unknown = Object.keys(others).find((name) => !EXTRAS.includes(name))
   if (unknown !== undefined) throw new ValidationError(unknown.slice(0, 80), 'is not a known field')
   if (!RECORD_KINDS.includes(kind as RecordKind))
     throw new ValidationError('kind', `must be one of ${RECORD_KINDS.join(', ')}`)
@@ -56,5 +86,5 @@ export function decodeEntry(value: unknown): ArchiveEntry {
       throw new ValidationError(`record.${name.slice(0, 80)}`, `is not a known field${suggestion(name, names)}`)
   const decoded: Record<string, unknown> = { tenantId: tenant }
   for (const field of known) if (field.name !== 'tenantId') decoded[field.name] = decodeValue(field, record[field.name])
-  return { kind, record: decoded } as unknown as ArchiveEntry
+  return { kind, record: decoded, ...decodeExtras(others) } as unknown as ArchiveEntry
 }

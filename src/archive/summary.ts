@@ -6,14 +6,32 @@ import type { ArchiveEntry } from './record.js'
 const sums = (): Record<RecordKind, DigestSum> =>
   Object.fromEntries(RECORD_KINDS.map((kind) => [kind, new DigestSum()])) as Record<RecordKind, DigestSum>
 
+/** The digests of one record. */
+export interface EntryDigests {
+  readonly kind: RecordKind
+  readonly exact: Buffer
+  readonly content: Buffer
+}
+
+export const digestsOf = ({ kind, record }: ArchiveEntry): EntryDigests => ({
+  kind,
+  exact: recordDigest(kind, record),
+  content: recordDigest(kind, record, 'content'),
+})
+
 /** Counts and set digests of the records that pass by: made on writing, made again on reading. */
 export class ArchiveSummary {
   readonly #exact = sums()
   readonly #content = sums()
 
-  add({ kind, record }: ArchiveEntry): void {
-    this.#exact[kind].add(recordDigest(kind, record))
-    this.#content[kind].add(recordDigest(kind, record, 'content'))
+  add(entry: ArchiveEntry): void {
+    this.put(digestsOf(entry))
+  }
+
+  /** A record whose digests were made before. */
+  put({ kind, exact, content }: EntryDigests): void {
+    this.#exact[kind].add(exact)
+    this.#content[kind].add(content)
   }
 
   get total(): number {

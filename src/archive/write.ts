@@ -3,13 +3,13 @@ import { Readable, Transform, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { StorageError } from '../errors.js'
-import { ARCHIVE_FORMAT, ARCHIVE_VERSION, type ArchiveHeader, type ArchiveManifest, MAX_LINE_BYTES } from './format.js'
+import { ARCHIVE_FORMAT, type ArchiveHeader, type ArchiveManifest, MAX_LINE_BYTES, PLAIN_VERSION } from './format.js'
 import { type ArchiveEntry, encodeEntry } from './record.js'
 import { ArchiveSummary } from './summary.js'
 
 export interface WriteOptions {
   /** What stands in the header besides format and version. */
-  readonly header: Omit<ArchiveHeader, 'format' | 'version'>
+  readonly header: Omit<ArchiveHeader, 'format' | 'version' | 'space'>
   /** Called with the records written so far, about every thousand. */
   readonly onProgress?: ((records: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -55,7 +55,7 @@ class ArchiveText {
 
   /** The archive's text in pieces of at least a buffer's size: a stream step per line would cost more than the line. */
   async *chunks(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<Buffer> {
-    let text = `${JSON.stringify({ format: ARCHIVE_FORMAT, version: ARCHIVE_VERSION, ...this.#options.header })}\n`
+    let text = `${JSON.stringify({ format: ARCHIVE_FORMAT, version: PLAIN_VERSION, ...this.#options.header })}\n`
     for await (const entry of entries) {
       text += `${this.#line(entry)}\n`
       if (text.length < CHUNK) continue

@@ -45,6 +45,8 @@ export interface TransferSide {
    * given, bit for bit.
    */
   readonly vectors?: 'unit' | undefined
+  /** Without a space it takes that of the vectors that come. */
+  readonly adopts?: true | undefined
   /** How the tables' search text is made; absent where there are no tables. Records of such stores have rows. */
   readonly tables?: string | undefined
 }

@@ -27,7 +27,7 @@ function vectorsOf(from: TransferSide, to: TransferSide, wishes: TransferWishes)
   if (!from.space) return 'none'
   const { space } = to
   // A store without vectors, or one that takes them as they are.
-  if (!space) return to.tables === undefined && to.backend !== 'archive' ? 'none' : 'carried'
+  if (!space) return to.adopts ? 'carried' : 'none'
   const same = (['provider', 'model', 'dimensions', 'metric'] as const).every((key) => from.space?.[key] === space[key])
   if (same) return 'carried'
   const words = (side: TransferSide): string =>

@@ -105,7 +105,7 @@ describe('an archive', () => {
 
   test('of a newer version is refused with what to do', async () => {
     const { bytes } = await archiveOf([])
-    const newer = rezip(bytes, (text) => text.replace('"version":1', '"version":2'))
+    const newer = rezip(bytes, (text) => text.replace('"version":1', '"version":3'))
     await expect(read(newer)).rejects.toThrow(UnsupportedError)
     await expect(read(newer)).rejects.toThrow(/update bruno-memory/)
   })

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { ChromaOptions } from '../../contract/options.js'
 import { ClosedError, ConfigurationError, ConnectionError, StorageError } from '../../errors.js'
 import { type HttpCall, HttpClient } from '../vector/http.js'
@@ -58,6 +59,14 @@ export class ChromaClient {
 
   get abilities(): Abilities {
     return this.#abilities
+  }
+
+  /** Where collections are: the folder of a server of our own, else host, port, Chroma's tenant and database. */
+  get place(): string {
+    const { persistDirectory, host = '127.0.0.1', port = 8000 } = this.#options
+    if (persistDirectory !== undefined) return resolve(persistDirectory)
+    const { chromaTenant = 'default_tenant', chromaDatabase = 'default_database' } = this.#options
+    return `${host}:${port}/${chromaTenant}/${chromaDatabase}`
   }
 
   /** Milliseconds for one call with its retries. */

@@ -79,7 +79,7 @@ export class Collections {
     }
   }
 
-  #check({ name, metadata }: Info, wanted: WantedSpace, mark: Readonly<Record<string, string>>): EmbeddingSpace {
+  #check({ name, metadata }: Info, wanted: WantedSpace | null, mark: Readonly<Record<string, string>>): EmbeddingSpace {
     if (metadata?.bruno_memory === undefined) throw foreign(name, 'was not made by this library')
     if (metadata.bruno_memory !== LAYOUT) throw foreign(name, 'was made by another version of this library')
     for (const [key, value] of Object.entries(mark))
@@ -91,7 +91,7 @@ export class Collections {
       space = null
     }
     if (!space) throw foreign(name, 'does not say what its vectors are')
-    compareSpaces(space, wanted, 'another collection by the option collectionName')
+    if (wanted) compareSpaces(space, wanted, 'another collection by the option collectionName')
     return space
   }
 
@@ -105,6 +105,19 @@ export class Collections {
     if (!info) throw foreign(this.#base, 'is gone as soon as it is made')
     this.#space = this.#check(info, wanted, {})
     return this.#space
+  }
+
+  /** The space of the vectors, which must be on record. */
+  async openAsIs(): Promise<EmbeddingSpace> {
+    const info = await this.#look(this.#base)
+    if (!info) throw new ConfigurationError(`there is no collection ${this.#base}`)
+    this.#space = this.#check(info, null, {})
+    return this.#space
+  }
+
+  /** The name of the first one. */
+  get base(): string {
+    return this.#base
   }
 
   #nameOf = (tenantId: string, kind: SearchKind): string => `${this.#base}.${kind}.${hashed(tenantId)}`

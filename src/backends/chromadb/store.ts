@@ -1,6 +1,7 @@
 import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { ChromaOptions } from '../../contract/options.js'
 import type { Entry, FollowScope, VectorStore, WantedSpace } from '../vector/store.js'
+import type { TransferEngine } from '../vector/transfer-engine.js'
 import { ChromaClient } from './client.js'
 import { Collections } from './collections.js'
 import { whereOf } from './filters.js'
@@ -8,6 +9,7 @@ import { entriesOf, followPoints } from './follow.js'
 import { nearestPoints } from './nearest.js'
 import { orderedPoints } from './page.js'
 import { countPoints, fetchPoints, get, metadatasOf, type Tenant } from './tenant.js'
+import { transferEngine } from './transfer.js'
 import { Turns } from './turns.js'
 import { removePoints, writePoints } from './write.js'
 
@@ -25,10 +27,18 @@ export class ChromaStore implements VectorStore {
     this.#collections = new Collections(this.#client, options)
   }
 
-  async open(wanted: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace> {
+  open(wanted: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace> {
+    return this.#open(() => this.#collections.open(wanted, dimensions))
+  }
+
+  openAsIs(): Promise<EmbeddingSpace> {
+    return this.#open(() => this.#collections.openAsIs())
+  }
+
+  async #open(spaceOf: () => Promise<EmbeddingSpace>): Promise<EmbeddingSpace> {
     await this.#client.open()
     try {
-      this.#space = await this.#collections.open(wanted, dimensions)
+      this.#space = await spaceOf()
       return this.#space
     } catch (error) {
       await this.#client.close()
@@ -67,6 +77,11 @@ export class ChromaStore implements VectorStore {
     const all: string[] = []
     for await (const tenant of this.#collections.tenants()) all.push(tenant)
     for (const tenant of all) yield* entriesOf(this.#tenant(tenant))
+  }
+
+  transfer(): TransferEngine {
+    const place = `${this.#client.place}/${this.#collections.base}`
+    return transferEngine(this.#collections, (tenantId) => this.#tenant(tenantId), place)
   }
 
   /** Nothing is remembered of what was deleted: one process writes at a time. */

@@ -77,7 +77,7 @@ export const markOf = async (client: QdrantClient, name: string): Promise<Mark |
   markIn(await readInfo(client, name))
 
 /** What the collection is marked with, and the space of its vectors. */
-function check(name: string, info: Info, wanted: WantedSpace, mark: object): EmbeddingSpace {
+function check(name: string, info: Info, mark: object): EmbeddingSpace {
   const ours = markIn(info)
   if (!ours) throw foreign(name, 'was not made by this library')
   if (ours.layout !== LAYOUT) throw foreign(name, 'was made by another version of this library')
@@ -87,8 +87,14 @@ function check(name: string, info: Info, wanted: WantedSpace, mark: object): Emb
   const { size, distance } = info.config?.params?.vectors ?? {}
   if (size !== space.dimensions || distance !== DISTANCES[space.metric])
     throw foreign(name, 'has other vectors than it says')
-  compareSpaces(space, wanted, 'another collection by the option collectionName')
   return space
+}
+
+/** The space of a collection, which must be there and stays as it is. */
+export async function existingSpace(client: QdrantClient, name: string): Promise<EmbeddingSpace> {
+  const info = await readInfo(client, name)
+  if (!info) throw new ConfigurationError(`there is no collection ${JSON.stringify(name)}`)
+  return check(name, info, {})
 }
 
 /** Adds the indexes that are missing; those of another process that opens at the same moment are no error. */
@@ -126,7 +132,8 @@ export async function ensureCollection(
     info = await readInfo(client, name)
   }
   if (!info) throw foreign(name, 'is gone as soon as it is made')
-  const space = check(name, info, wanted, mark)
+  const space = check(name, info, mark)
+  compareSpaces(space, wanted, 'another collection by the option collectionName')
   await shards()
   await index(client, name, info)
   return space

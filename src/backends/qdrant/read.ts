@@ -10,9 +10,10 @@ const CHUNK = 1000
 /** Values of one facet. */
 const MOST_VALUES = 1_000_000
 
-interface Stored {
+export interface Stored {
   readonly id: unknown
   readonly payload?: Readonly<Record<string, unknown>> | null
+  readonly vector?: unknown
 }
 
 export interface Scrolled {

@@ -1,14 +1,16 @@
 import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { QdrantOptions } from '../../contract/options.js'
 import type { Entry, FollowScope, VectorStore, WantedSpace } from '../vector/store.js'
-import { QdrantClient } from './client.js'
-import { ensureCollection } from './collection.js'
+import type { TransferEngine } from '../vector/transfer-engine.js'
+import { placeOf, QdrantClient } from './client.js'
+import { ensureCollection, existingSpace } from './collection.js'
 import { expiredFilter, filterOf } from './filters.js'
 import { entriesOf, followPoints, forgetGone, removeTenant } from './follow.js'
 import { type NearestSettings, nearestPoints } from './nearest.js'
 import { orderedPoints } from './ordered.js'
 import { countPoints, facet, fetchPoints } from './read.js'
 import { Tenants } from './tenants.js'
+import { transferEngine } from './transfer.js'
 import { removePoints, writePoints } from './write.js'
 
 const DEFAULT_COLLECTION = 'bruno_memory'
@@ -38,6 +40,14 @@ export class QdrantStore implements VectorStore {
     return space
   }
 
+  async openAsIs(): Promise<EmbeddingSpace> {
+    const { collectionName = DEFAULT_COLLECTION } = this.#options
+    await this.#client.checkVersion()
+    const space = await existingSpace(this.#client, collectionName)
+    this.#tenants.open(space)
+    return space
+  }
+
   readonly followsSideBySide = true
 
   tenant(tenantId: string): FollowScope {
@@ -58,6 +68,12 @@ export class QdrantStore implements VectorStore {
   async *entries({ tenantId }: { readonly tenantId?: string | undefined } = {}): AsyncGenerator<readonly Entry[]> {
     if (tenantId !== undefined) return yield* entriesOf(this.#tenants.place(tenantId), tenantId)
     for await (const place of this.#tenants.everywhere()) yield* entriesOf(place, undefined)
+  }
+
+  transfer(): TransferEngine {
+    const { host, port, prefix } = placeOf(this.#options)
+    const { collectionName = DEFAULT_COLLECTION } = this.#options
+    return transferEngine(this.#tenants, `${host}:${port}${prefix}/${collectionName}`)
   }
 
   async forgetTombstones(before: number): Promise<number> {

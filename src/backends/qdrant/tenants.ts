@@ -30,6 +30,8 @@ export class Tenants {
   readonly #options: Settings
   readonly #queue: NearestQueue
   readonly #known = new Map<string, Promise<unknown>>()
+  /** Tenants' collections that have been seen to be this memory's. */
+  readonly #ours = new Set<string>()
   #space: EmbeddingSpace | null = null
 
   constructor(client: QdrantClient, options: Settings) {
@@ -88,7 +90,7 @@ export class Tenants {
 
   place(tenantId: string): Place {
     const { tenantsBy = 'payload', collectionName, shardTenants = [], wait = true } = this.#options
-    const own = tenantsBy === 'collection' ? `${collectionName}-${hashed(tenantId)}` : null
+    const own = tenantsBy === 'collection' ? this.#ownOf(tenantId) : null
     const shard = shardTenants.includes(tenantId) ? hashed(tenantId) : SHARED
     return {
       client: this.#client,
@@ -107,6 +109,10 @@ export class Tenants {
         if (own !== null) this.#known.delete(own)
       },
     }
+  }
+
+  #ownOf(tenantId: string): string {
+    return `${this.#options.collectionName}-${hashed(tenantId)}`
   }
 
   /** Makes a tenant's collection at its first write; writers at the same moment wait for one another. */
@@ -139,16 +145,42 @@ export class Tenants {
     if (shard.shard_key?.length === 0) return
     const place = { ...this.place(''), collection: collectionName, shard, accept: [404] }
     yield place
-    if (tenantsBy !== 'collection') return
+    if (tenantsBy === 'collection') for (const name of await this.#likely()) yield { ...place, collection: name }
+  }
+
+  /** Collections that are called as tenants' own are: others may begin with the same name, such as those of a memory on `name-2`. */
+  async #likely(): Promise<string[]> {
+    const { collectionName } = this.#options
     const list = await this.#client.call<{ collections?: readonly { name: string }[] }>({
       method: 'GET',
       path: '/collections',
     })
-    for (const { name } of list?.collections ?? []) {
-      // Others may begin with the same name: those of a memory on `name-2`, and whatever people call theirs.
-      if (!name.startsWith(`${collectionName}-`) || !OWN.test(name.slice(collectionName.length + 1))) continue
-      yield { ...place, collection: name }
-    }
+    return (list?.collections ?? [])
+      .map(({ name }) => name)
+      .filter((name) => name.startsWith(`${collectionName}-`) && OWN.test(name.slice(collectionName.length + 1)))
+  }
+
+  /**
+   * Where the points are of one tenant or all: the one collection, or tenants' own.
+   *
+   * @throws ConfigurationError where tenants have collections of their own, and the options do not say whether they count.
+   */
+  async holding(tenantId: string | undefined): Promise<Place[]> {
+    const { tenantsBy, collectionName } = this.#options
+    if (tenantsBy === 'collection' && tenantId !== undefined) return [this.place(tenantId)]
+    const own = tenantsBy === undefined || tenantsBy === 'collection' ? await this.#owned() : []
+    if (tenantsBy === 'collection') return own.map((collection) => ({ ...this.place(''), collection }))
+    if (own.length === 0) return [{ ...this.place(''), shard: {} }]
+    throw new ConfigurationError(
+      `tenants have collections of their own beside ${JSON.stringify(collectionName)}: say so with the option tenantsBy, 'collection' or 'payload'`,
+    )
+  }
+
+  async #owned(): Promise<string[]> {
+    const likely = await this.#likely()
+    const unknown = likely.filter((name) => !this.#ours.has(name))
+    for (const name of unknown) if (await this.#owns(name)) this.#ours.add(name)
+    return likely.filter((name) => this.#ours.has(name))
   }
 
   /** Tenants of whom something has expired, as `find` says it of one place. */
@@ -177,7 +209,7 @@ export class Tenants {
   async #owns(collection: string): Promise<boolean> {
     const mark = await markOf(this.#client, collection)
     if (!mark || collection === this.#options.collectionName) return mark !== null
-    return typeof mark.tenant === 'string' && this.place(mark.tenant).collection === collection
+    return typeof mark.tenant === 'string' && this.#ownOf(mark.tenant) === collection
   }
 
   #remove(collection: string): Promise<unknown> {

@@ -47,7 +47,7 @@ export function vectorText(vector: Float32Array): string {
     if (magnitude >= SMALLEST && magnitude < 2) {
       if (value < 0) bytes[at++] = MINUS
       at = writeDigits(at, magnitude)
-    } else at += bytes.write(JSON.stringify(value), at, 'latin1')
+    } else at += bytes.write(Object.is(value, -0) ? '-0.0' : JSON.stringify(value), at, 'latin1')
   }
   bytes[at++] = CLOSE
   return bytes.toString('latin1', 0, at)

@@ -73,7 +73,7 @@ export const shardText = ({ shard }: Place): string =>
   shard.shard_key === undefined ? '' : `,"shard_key":${JSON.stringify(shard.shard_key)}`
 
 export function upsertText(
-  { tenantId }: Place,
+  { tenantId }: Pick<Place, 'tenantId'>,
   kind: SearchKind,
   { point, vector }: Pick<PointWrite, 'point' | 'vector'>,
 ): string {
@@ -82,11 +82,17 @@ export function upsertText(
 }
 
 /** Points that are put there whatever is there, or only where nothing is. */
-async function upsert(place: Place, kind: SearchKind, writes: readonly PointWrite[], guarded: boolean): Promise<void> {
+export async function upsert(
+  place: Place,
+  kind: SearchKind,
+  writes: readonly PointWrite[],
+  guarded: boolean,
+  tenantOf: (write: PointWrite) => Pick<Place, 'tenantId'> = () => place,
+): Promise<void> {
   const filter = guarded ? `,"update_filter":${JSON.stringify(NEVER)}` : ''
   await sendAll(
     writes,
-    (write) => upsertText(place, kind, write),
+    (write) => upsertText(tenantOf(write), kind, write),
     async (points) => {
       const body = `{"points":[${points.join(',')}]${filter}${shardText(place)}}`
       await send(place, { method: 'PUT', path: '', body, guarded })
@@ -178,7 +184,7 @@ export async function writePoints(
 }
 
 /** The server does not say which points met the condition of a write: their revisions do. */
-async function refusedOf(place: Place, guarded: readonly PointWrite[]): Promise<ReadonlySet<string>> {
+export async function refusedOf(place: Place, guarded: readonly PointWrite[]): Promise<ReadonlySet<string>> {
   if (guarded.length === 0) return new Set()
   const revisions = await revisionsOf(
     place,

@@ -5,6 +5,7 @@ import type { Means } from '../../contract/factory.js'
 import type { Journal } from '../../contract/journal.js'
 import type { RedisOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport } from '../../contract/statistics.js'
+import type { Transferring } from '../../contract/transfer.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
 import { batchSize } from '../../repository/purge-options.js'
@@ -17,11 +18,14 @@ import { RedisEraseTarget } from './erase.js'
 import { Listening, redisEvents } from './events.js'
 import { redisJournal } from './journal.js'
 import { TenantKeys } from './keys.js'
+import { placeText } from './place.js'
 import { purgeTenant } from './purge.js'
 import { redisScope, redisUnitScope } from './scope.js'
 import { addTenant, knownTenants } from './tenants.js'
 import { Tidying } from './tidy.js'
 import { tokenMaker } from './token.js'
+import { RedisSink } from './transfer-sink.js'
+import { type RedisEnd, RedisSource } from './transfer-source.js'
 
 const DEFAULT_PREFIX = 'bruno_memory'
 const DEFAULT_KEEP = 10_000
@@ -110,6 +114,17 @@ export class RedisBackend implements Backend {
 
   cachedKeys(): AsyncIterable<readonly CachedKey[]> {
     return cachedKeys(this.#opened.store)
+  }
+
+  get transferring(): Transferring | undefined {
+    if (!this.#open) return undefined
+    const { store, client } = this.#open
+    const end: RedisEnd = {
+      place: placeText(this.settings),
+      tenants: () => knownTenants(client, store.prefix),
+      context: (tenantId) => this.#context(tenantId),
+    }
+    return { source: () => new RedisSource(end), sink: () => new RedisSink(end) }
   }
 
   get erasing(): readonly EraseTarget[] {

@@ -42,7 +42,8 @@ function draft(context: RedisContext, input: CheckedMemory): MemoryEntry {
   return newMemory(context, input)
 }
 
-function put(tx: Transaction, { keys }: RedisContext, memory: MemoryEntry, life: Life): MemoryEntry {
+/** Writes a memory as it is to be. */
+export function putMemory(tx: Transaction, { keys }: RedisContext, memory: MemoryEntry, life: Life): MemoryEntry {
   const end = endOf(life)
   const stored = { ...memory, expiresAt: end === null ? null : new Date(end) }
   write(tx, keys.memory(memory.id), { d: encodeRecord('memory', stored) }, life)
@@ -70,7 +71,7 @@ async function insert(
       throw new ConflictError(`${path(i)}: a memory with this id exists already`)
     made.add(memory.id)
     await dropNamed(tx, context, 'memory', memory.id)
-    stored.push(put(tx, context, memory, newLife(context, memory.expiresAt)))
+    stored.push(putMemory(tx, context, memory, newLife(context, memory.expiresAt)))
     tx.writes.told.push({ type: 'memory.added', key: [memory.id], count: 1 })
   }
   return stored
@@ -135,7 +136,7 @@ export function redisMemories(context: RedisContext): Plain<MemoryRepository> {
           await named(tx, context, merged.conversationId)
         }
         tx.writes.told.push({ type: 'memory.updated', key: [id], count: 1 })
-        return put(tx, context, merged, life)
+        return putMemory(tx, context, merged, life)
       })
     },
     async delete(id: string) {

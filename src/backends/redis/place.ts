@@ -52,3 +52,12 @@ export function placeOf({ url, ...options }: RedisOptions): RedisOptions {
   // How TLS is spoken is said by the option; the URL says only that it is.
   return { ...options, ...defined(ofUrl(url)), ...(options.tls !== undefined && { tls: options.tls }) }
 }
+
+const DEFAULT_NAME = 'bruno_memory'
+
+/** Where a store is, without secrets; of options that have been taken apart. */
+export function placeText(options: RedisOptions): string {
+  const { host = '127.0.0.1', port = 6379, db = 0, cluster, sentinels, prefix = DEFAULT_NAME } = options
+  const nodes = (cluster ?? sentinels)?.map((node) => `${node.host}:${node.port}`).join()
+  return `redis ${nodes ?? `${host}:${port}`} ${db} ${prefix}`
+}

@@ -22,7 +22,7 @@ import { ensureUser } from './users.js'
 type Change = (stored: Session, at: Date) => Session | null
 
 /** What a session is changed to, with the end that it has then. */
-function put(tx: Transaction, { keys }: RedisContext, session: Session, life: Life): Session {
+export function putSession(tx: Transaction, { keys }: RedisContext, session: Session, life: Life): Session {
   const end = endOf(life)
   const stored = { ...session, expiresAt: end === null ? null : new Date(end) }
   write(tx, keys.session(session.id), { d: encodeRecord('session', stored) }, life)
@@ -50,7 +50,7 @@ export function redisSessions(context: RedisContext): Plain<SessionRepository> {
         await named(tx, context, changed.conversationId)
       }
       if (type) tx.writes.told.push({ type, key: [id], count: 1 })
-      return put(tx, context, changed, life)
+      return putSession(tx, context, changed, life)
     })
   const find = (options: SessionListOptions, limit: number, reverse: boolean, edge: string | null) => {
     const { userId } = options
@@ -78,7 +78,7 @@ export function redisSessions(context: RedisContext): Plain<SessionRepository> {
         await ensureUser(tx, context, made.userId)
         await named(tx, context, made.conversationId)
         tx.writes.told.push({ type: 'session.created', key: [made.id], count: 1 })
-        return put(tx, context, made, newLife(context, checked.expiresAt))
+        return putSession(tx, context, made, newLife(context, checked.expiresAt))
       })
     },
     async get(id: string, options: ReadOptions = {}) {

@@ -17,10 +17,15 @@ import { encodeRecord, readUser } from './records.js'
 import type { Transaction } from './transaction.js'
 import { deleteUser } from './user-delete.js'
 
-function insert(tx: Transaction, { keys }: RedisContext, user: User): void {
+/** Writes a user as it is to be. */
+export function putUser(tx: Transaction, { keys }: RedisContext, user: User): void {
   write(tx, keys.user(user.id), { d: encodeRecord('user', user) }, null)
   tx.writes.set(keys.users).members.set(user.id, true)
   tx.writes.live(keys.users, null)
+}
+
+function insert(tx: Transaction, context: RedisContext, user: User): void {
+  putUser(tx, context, user)
   tx.writes.told.push({ type: 'user.created', key: [user.id], count: 1 })
 }
 

@@ -111,6 +111,7 @@ export class SqlTarget implements TransferTarget {
       ...side,
       kinds: Object.keys(LAYOUTS) as RecordKind[],
       positions: 'counter',
+      adopts: true,
       tables: tablesOf(store.analyzer.record),
       space: space && {
         provider: space.provider,

@@ -4,6 +4,7 @@ import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { Means } from '../../contract/factory.js'
 import type { CommonOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport } from '../../contract/statistics.js'
+import type { Transferring } from '../../contract/transfer.js'
 import { ConfigurationError } from '../../errors.js'
 import { Checks } from '../../model/check.js'
 import { DEFAULT_LIMITS } from '../../options.js'
@@ -12,6 +13,9 @@ import { positionsOf, type VectorContext } from './context.js'
 import { nothingPurged, purge } from './purge.js'
 import { inUnit, vectorScope } from './scope.js'
 import type { VectorStore, WantedSpace } from './store.js'
+import type { VectorEnd } from './transfer-end.js'
+import { VectorSink } from './transfer-sink.js'
+import { VectorSource } from './transfer-source.js'
 
 const MAX_TENANTS = 1000
 
@@ -78,6 +82,17 @@ export class VectorBackend implements Backend {
 
   unit<T>(tenantId: string, work: (scope: UnitScope) => Promise<T>): Promise<T> {
     return inUnit(this.#context(tenantId), work)
+  }
+
+  get transferring(): Transferring {
+    return { source: () => new VectorSource(this.#end()), sink: () => new VectorSink(this.#end()) }
+  }
+
+  #end(): VectorEnd {
+    if (!this.#space) throw new Error('the backend is not open')
+    const { embedder } = this.settings.vectors
+    const points = (tenantId: string) => this.#store.tenant(tenantId)
+    return { name: this.name, engine: this.#store.transfer(), space: this.#space, embedder, points }
   }
 
   async sweep(options: PurgeOptions): Promise<PurgeReport> {

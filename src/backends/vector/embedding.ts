@@ -1,4 +1,5 @@
-import { checkVector, normalize } from '../../embeddings/vector.js'
+import { unitVector } from '../../embeddings/unit.js'
+import { checkVector } from '../../embeddings/vector.js'
 import { ConfigurationError, UnsupportedError } from '../../errors.js'
 import type { Message } from '../../model/records.js'
 import type { VectorContext } from './context.js'
@@ -23,6 +24,8 @@ export interface Embedded {
   readonly hash: string | null
 }
 
+type EmbedContext = Pick<VectorContext, 'space' | 'embedder'>
+
 /** A record's own vector, checked at the door. */
 export const ownVector = (
   { space }: VectorContext,
@@ -35,11 +38,11 @@ export const textOfMessage = ({ status, content }: Pick<Message, 'status' | 'con
   status === 'draft' || content.trim() === '' ? null : content
 
 /** As it is compared: of length 1 where lengths do not count. */
-const indexed = ({ space }: VectorContext, vector: Float32Array): Float32Array =>
-  space.metric === 'cosine' ? normalize(vector) : vector
+export const indexed = ({ space }: Pick<VectorContext, 'space'>, vector: Float32Array): Float32Array =>
+  space.metric === 'cosine' ? unitVector(vector) : vector
 
 /** What needs no model: a vector that was brought, one that stays, or none. */
-function known(context: VectorContext, { text, own, before }: ToEmbed): Embedded | null {
+function known(context: EmbedContext, { text, own, before }: ToEmbed): Embedded | null {
   if (own) return { vector: indexed(context, own), hash: OWN }
   if (text === null) return { vector: null, hash: null }
   const stays = before?.hash === OWN ? before.content === text : before?.hash === hashOf(text)
@@ -47,7 +50,7 @@ function known(context: VectorContext, { text, own, before }: ToEmbed): Embedded
   return context.embedder ? null : { vector: null, hash: null }
 }
 
-function checkDimensions({ space }: VectorContext, vector: Float32Array): void {
+function checkDimensions({ space }: Pick<VectorContext, 'space'>, vector: Float32Array): void {
   if (vector.length === space.dimensions) return
   throw new ConfigurationError(
     `the model answered a vector of ${vector.length} dimensions, and this store's have ${space.dimensions}: open it with the model of its vectors`,
@@ -55,7 +58,7 @@ function checkDimensions({ space }: VectorContext, vector: Float32Array): void {
 }
 
 /** The vectors of some records, in their order; texts that need the model go to it together. */
-export async function embed(context: VectorContext, records: readonly ToEmbed[]): Promise<Embedded[]> {
+export async function embed(context: EmbedContext, records: readonly ToEmbed[]): Promise<Embedded[]> {
   const made = records.map((record) => known(context, record))
   const texts = records.flatMap(({ text }, i) => (made[i] === null ? [text as string] : []))
   if (texts.length === 0 || !context.embedder) return made as Embedded[]

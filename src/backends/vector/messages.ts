@@ -86,7 +86,7 @@ async function update(
   const message = changedMessage(stored, patch, nowOf(context))
   const [embedded] = await embed(context, [{ text: textOfMessage(message), own: null, before }])
   const { vector, hash } = embedded as NonNullable<typeof embedded>
-  const point = toPoint('message', message, before.fields.user ?? '', { revision: newRevision(), hash, before })
+  const point = toPoint('message', message, before.fields.user, { revision: newRevision(), hash, before })
   const refused = await context.points.write('message', [{ point, vector, guard: { revision: before.revision } }])
   if (refused.size > 0) throw new Raced()
   return message

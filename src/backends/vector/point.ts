@@ -40,8 +40,8 @@ const NONE = {
   position: null,
 } as const
 
-/** Of a message, who its conversation belongs to; other kinds name their user themselves. */
-export type HolderOf<K extends SearchKind> = K extends 'message' ? string : null
+/** Of a message, who its conversation belongs to, where that is known; other kinds name their user themselves. */
+export type HolderOf<K extends SearchKind> = K extends 'message' ? string | null : null
 
 export const FIELDS: {
   readonly [K in SearchKind]: (record: RecordOf[K], holder: HolderOf<K>) => PointFields
@@ -82,7 +82,11 @@ export const FIELDS: {
   }),
 }
 
-function scopeOf(kind: SearchKind, record: { conversationId?: string | null; namespace?: string }): string {
+/** The conversation of a message, the namespace of a document, empty for a memory. */
+export function scopeOf(
+  kind: SearchKind,
+  record: { readonly conversationId?: string | null; readonly namespace?: string },
+): string {
   if (kind === 'memory') return ''
   return (kind === 'message' ? record.conversationId : record.namespace) as string
 }

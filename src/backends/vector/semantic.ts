@@ -7,7 +7,7 @@ import type {
   SemanticSearch,
   SemanticTarget,
 } from '../../contract/follow.js'
-import { normalize } from '../../embeddings/vector.js'
+import { unitVector } from '../../embeddings/unit.js'
 import { ConflictError, StorageError } from '../../errors.js'
 import type { MemoryEntry, Message, SearchKind } from '../../model/records.js'
 import { conditionsOf } from './conditions.js'
@@ -59,7 +59,7 @@ export class SemanticIndex implements SemanticSearch, SemanticTarget {
   }
 
   #indexed(vector: Float32Array): Float32Array {
-    return this.space.metric === 'cosine' ? normalize(vector) : vector
+    return this.space.metric === 'cosine' ? unitVector(vector) : vector
   }
 
   async nearest(tenantId: string, kind: SearchKind, question: NearQuestion): Promise<NearVector[]> {

@@ -1,6 +1,7 @@
 import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { MetadataCondition } from '../../contract/filter.js'
 import type { JsonObject, SearchKind } from '../../model/records.js'
+import type { TransferEngine } from './transfer-engine.js'
 
 /** By what points are found and ordered. Beside these a record is nobody's business but the repositories'. */
 export interface PointFields {
@@ -183,6 +184,12 @@ export interface VectorStore {
    * @throws ConfigurationError where the collection is of another space, or was not made by this library.
    */
   open(space: WantedSpace, dimensions: () => Promise<number>): Promise<EmbeddingSpace>
+  /**
+   * Connects to what is there, and makes and changes nothing: to read it, whatever model it is of.
+   *
+   * @throws ConfigurationError where there is no collection, or it was not made by this library.
+   */
+  openAsIs(): Promise<EmbeddingSpace>
   tenant(tenantId: string): FollowScope
   /** Whether `follow` is decided by the engine, so that several processes may write at once. */
   readonly followsSideBySide: boolean
@@ -191,6 +198,8 @@ export interface VectorStore {
    * meanwhile may be told or not.
    */
   entries(options?: { readonly tenantId?: string | undefined }): AsyncIterable<readonly Entry[]>
+  /** Everything that is stored as it is moved to and from other stores. */
+  transfer(): TransferEngine
   /** Forgets which records were deleted before that instant, in milliseconds since the epoch. Answers how many. */
   forgetTombstones(before: number): Promise<number>
   /** Removes everything of a tenant. */

@@ -1,0 +1,19 @@
+/** An archive as version 1 wrote it: a user, and two conversations, each followed by its message. */
+export const VERSION_1 = Buffer.from(
+  `
+H4sIAAAAAAAAA+2VO44cNxCGc53CqHjWKL7JzhZyosyBIxsKiqzibsP9GHT3LLRezAV8CWcGfA5fyEcwukeaGUkwvIAMQYDV6ICPYpH/Vz/IJ6jj
+1NMCDeTpMIw3vfTj9HhDU7lvHwR28CDT3I4DNGoHZRJahG/XcI3a36C6QfUDYrP93yLij7CDudxLT9AAIkbYwSIDDcsMzU/AUunQLfD6+OIJfm4H
+hgYOs0znKGjOMTuYpIwTQ/ME7RpITLCDgXqBBm6Zvvnrt99/hR3sJ6kyyVBkXmN/gUYd19Gxtp1A83TcQS8LMS106nU0L7dlaR9klTIcuu7Z2g57
+fk7YhdrxSmkZh3WClnXqOYqLWrecZXp10b+0y6rqdOr50Pc0Pb7rLnS3YSZ4/aHmXuaZ7uTleFi3VCcI349zu7yrrrzZt5PMnxfJ22P9G41rcq/O
+ZDZG/eqAax17mmRY1qiTjGlceZ1t9rhfe4u8WXco47DItuv9n3903Qjb8tWrp7Uns72FO47dS+q6S+Z5oeUwb4Xt950sq4z3qX+ZrtJfXfUPrtJf
+XdXT0FaZlxOgw3ZxP510bm/AtdsafbbA1p5lPqXCdXx9SbYmj+XQb0DwuANu72S+zgoFs01YuVJRIWtlg4o6pyqailXauRhMylJTYZe8Ya4x+xrR
+pJqYhODDY4HPFX0ywZfMhqKSbKp4hy6jMcpx8VoMojdGk3h2NWXnQqjGlEp1u1zOukApYdTKeXZZZ862Vp8zhsJshXWuySY2wStVHCoquSQsZE3y
+4rVHA1dg1jfxkz64kP0vcl1K8+nZjmfnf/dRiXMViUa8y0anTM5El8hYw+iCs9qIUSZIzIHIKiQxMTtOkQJJRLb64xKLjjrb6lMspFX2mQxxdj5b
+TFEw1izB6Mq6ejJJFfZic/JJc0gsyr5XYjRMVHIOiMGzi0ojJcGSqVhfskVvssJKsaJSNlhN2pFjUipHQvN/KvF8T9p5aCCiRaNEZc9GrKdCXLQ3
+MYSkApKvnFFp1OSMDrpo55mMjZkpBzYpwvH44m8sPHdogAoAAA==
+`,
+  'base64',
+)
+
+/** What its manifest says of the text before it. */
+export const VERSION_1_SHA256 = '804031e1b6d3e46acadc2638779170a6fdb01202a53272c256da348bdab7d398'
