@@ -1,48 +1,34 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { expect, inject, onTestFinished, test } from 'vitest'
-import { transfer } from '../../src/run-transfer.js'
+import { expect, inject, test } from 'vitest'
 import { seeded } from '../support/random.js'
-import { type End, type EndName, freshEnd } from './support/ends.js'
-import { fillSqlite } from './support/fixture.js'
+import { PAIRS } from './support/ends.js'
+import { killedTransfer, someSteps } from './support/killing.js'
 import { STEPS } from './support/steps.js'
 
-async function end(name: EndName): Promise<End> {
-  const made = await freshEnd(name, inject('servers'))
-  onTestFinished(() => made.remove())
-  return made
-}
+const ALL_STEPS = PAIRS.filter(([from, to]) => from === 'sqlite' && to === 'postgresql')
 
-/** Runs in a process of its own; answers the signal that ended it, or null. */
-async function dyingRun(args: readonly string[]): Promise<string | null> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/transfer/support/dying-run.ts', ...args], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  const [, signal] = await once(child, 'exit')
-  return signal
-}
-
-const PAIRS = [
-  ['sqlite', 'sqlite'],
-  ['sqlite', 'postgresql'],
-] as const
-
-for (const [from, to] of PAIRS)
-  test(`a transfer from ${from} to ${to} that is killed at any step goes on, with nothing lost and nothing doubled`, {
+test.each(ALL_STEPS)(
+  'a transfer from %s to %s that is killed at every step goes on, with nothing lost or doubled',
+  {
     timeout: 180_000,
-  }, async () => {
-    const random = seeded(to.length)
-    const [source, target] = [await end(from), await end(to)]
-    await fillSqlite(source.url, 25)
-    let killed = 0
-    for (const step of STEPS) {
-      const times = step.includes('writ') ? 1 + Math.floor(random() * 6) : 1
-      const signal = await dyingRun([source.url, target.url, step, String(times), '7'])
-      if (signal === 'SIGKILL') killed++
-    }
-    expect(killed).toBe(STEPS.length)
-    // The last of them had ended: what is there is everything, once.
-    const { verified } = await transfer({ from: source, to: target, verifyOnly: true })
-    expect(verified).toMatchObject({ equal: true, different: 0 })
-    await expect(transfer({ from: source, to: target })).rejects.toThrow(/holds \d+ records already/)
-  })
+  },
+  async (...pair) => {
+    const plan = { before: STEPS, moments: 0, after: [], records: 11, size: 20 }
+    const { kills, report } = await killedTransfer(pair, inject('servers'), plan, seeded(7))
+    expect(kills).toBe(STEPS.length)
+    expect(report.verified).toMatchObject({ equal: true, different: 0 })
+  },
+)
+
+const random = seeded(20_261_124)
+test.each(PAIRS)(
+  'a transfer from %s to %s that is killed goes on, with nothing lost or doubled',
+  {
+    timeout: 120_000,
+  },
+  async (...pair) => {
+    const plan = { before: someSteps(random, 5), moments: 0, after: [], records: 11, size: 8 }
+    const { kills, report } = await killedTransfer(pair, inject('servers'), plan, random)
+    expect(kills).toBe(5)
+    expect(report.verified).toMatchObject({ equal: true, different: 0, unreadable: 0 })
+  },
+)

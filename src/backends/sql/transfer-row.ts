@@ -16,6 +16,9 @@ function textFault(value: unknown): string | null {
   return value.isWellFormed() ? null : 'must be well-formed Unicode'
 }
 
+/** An escaped NUL; behind an even number of backslashes it is one that is spelled out. */
+const NUL = /(?<!\\)(?:\\\\)*\\u0000/
+
 function jsonFault(cell: Cell, value: unknown): string | null {
   if (value === '{}' || value === '[]') return null
   const fault = textFault(value)
@@ -26,7 +29,7 @@ function jsonFault(cell: Cell, value: unknown): string | null {
   } catch {
     return 'is not JSON'
   }
-  if ((value as string).includes('\\u0000')) return 'must not contain NUL'
+  if (NUL.test(value as string)) return 'must not contain NUL'
   if (!isWellFormedJson(value as string)) return 'must be well-formed Unicode'
   const fits = LISTS.has(cell.key) ? Array.isArray(parsed) : isObject(parsed)
   return fits ? null : `must be ${LISTS.has(cell.key) ? 'a list' : 'an object'}`
