@@ -110,12 +110,14 @@ describe.each(SQL)('a transfer into %s', (name) => {
     let second: Promise<unknown> | null = null
     let third: Promise<unknown> | null = null
     const limits = { records: 5 }
+    let met = false
     const first = runTransfer(
       one,
       {
         limits,
         onProgress: ({ phase }) => {
-          if (phase !== 'copy' || second) return
+          if (phase !== 'copy' || met) return
+          met = true
           second = runTransfer(other, { limits, resume: true }, means('second')).catch((error: unknown) => error)
           third = second.then(() => runTransfer(other, { limits, resume: true, force: true }, means('third')))
         },

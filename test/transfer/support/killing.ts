@@ -66,12 +66,13 @@ export async function killedTransfer(
       if ((await dyingRun(args(step, times))) === 'SIGKILL') kills++
     }
     for (const step of before) await at(step)
-    for (let i = 0; i < moments; i++) {
+    let through = false
+    for (let i = 0; i < moments && !through; i++) {
       // One that got through leaves nothing to be killed.
-      if ((await dyingRun(args('none', 1), 350 + random() * 400)) !== 'SIGKILL') break
-      kills++
+      through = (await dyingRun(args('none', 1), 350 + random() * 400)) !== 'SIGKILL'
+      if (!through) kills++
     }
-    for (const step of after) await at(step)
+    if (!through) for (const step of after) await at(step)
     const ends = { from: source, to: { ...target, options: open }, jobs }
     const left = await transfer({ ...ends, allowOmit: true, resume: true, merge: true, ...wishes })
     return { kills, report: left }
