@@ -33,6 +33,7 @@ interface Options {
   readonly quarantine?: string
   readonly quarantineLimit?: string
   readonly batch?: string
+  readonly jobs?: string
   readonly json?: true
 }
 
@@ -84,6 +85,7 @@ export function register(program: Command, io: CliIo): void {
     )
     .option('--quarantine-limit <n>', 'how many records may be put there before it ends (default: 0)')
     .option('--batch <n>', 'records of a batch')
+    .option('--jobs <folder>', 'where jobs are kept of targets that keep none themselves (default: in the home folder)')
   embeddingsOption(command)
     .option('--json', 'print one JSON document')
     .addHelpText('after', help)
@@ -107,6 +109,7 @@ const WITHOUT_ATTACH = [
   ['quarantine', '--quarantine'],
   ['quarantineLimit', '--quarantine-limit'],
   ['batch', '--batch'],
+  ['jobs', '--jobs'],
 ] as const
 
 async function run(options: Options, io: CliIo): Promise<void> {
@@ -153,6 +156,7 @@ function optionsOf(ends: { readonly from: TransferEnd; readonly to: TransferEnd 
     resume: options.resume,
     force: options.force,
     merge: options.merge,
+    jobs: options.jobs,
     reembed: options.reembed,
     quarantineFile: options.quarantine,
     quarantineLimit: limit === undefined ? undefined : wholeNumber(limit, '--quarantine-limit', 0, MAX_LIMIT),
@@ -173,8 +177,8 @@ async function transferTo(from: string, options: Options, embeddings: string | u
   io.setExitCode(exitCodeOf(report))
 }
 
-async function abandon(to: TransferEnd, { json }: Options, io: CliIo): Promise<void> {
-  await abandonTransfer(to)
+async function abandon(to: TransferEnd, { json, jobs }: Options, io: CliIo): Promise<void> {
+  await abandonTransfer(to, jobs)
   if (json) printJson(io, { abandoned: true })
   else line(io.stdout, 'given up: what it wrote stays, and the next transfer begins anew')
 }

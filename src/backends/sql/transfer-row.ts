@@ -20,7 +20,7 @@ function textFault(value: unknown): string | null {
 const NUL = /(?<!\\)(?:\\\\)*\\u0000/
 
 function jsonFault(cell: Cell, value: unknown): string | null {
-  if (value === '{}' || value === '[]') return null
+  if (value === (LISTS.has(cell.key) ? '[]' : '{}')) return null
   const fault = textFault(value)
   if (fault) return fault
   let parsed: unknown
