@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { cli } from './cli/support.js'
 import { freshDatabase, returnDatabases } from './postgresql/support/databases.js'
 import { commandsOf } from './support/shell-lines.js'
@@ -50,6 +51,7 @@ describe.each([
   ['docs/redis.md', 1],
   ['docs/observability.md', 1],
   ['docs/erase.md', 1],
+  ['docs/transfer.md', 1],
 ] as const)('%s', (path, least) => {
   const examples = examplesOf(path)
   test(`has at least ${least} examples`, () => expect(examples.length).toBeGreaterThanOrEqual(least))
@@ -64,15 +66,22 @@ describe.each([
 test('the commands of docs/transfer.md do one after the other what they say', async () => {
   const servers = inject('servers')
   const name = `docs${Date.now()}`
+  const folder = mkdtempSync(join(tmpdir(), 'bruno-memory-docs-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  vi.stubEnv('XDG_STATE_HOME', folder)
+  onTestFinished(() => vi.unstubAllEnvs())
   const places = [
+    ['./memory.db', join(folder, 'memory.db')],
+    ['./restored.db', join(folder, 'restored.db')],
+    ['backup.bma', join(folder, 'backup.bma')],
     ['postgres://localhost/app', await freshDatabase()],
-    ['redis://localhost:6379?prefix=app', `${servers.REDIS_URL}?prefix=${name}`],
-    ['qdrant://127.0.0.1:6333/app', `${servers.QDRANT_URL.replace(/^http/, 'qdrant')}/${name}`],
+    ['redis://localhost:6379?prefix=', `${servers.REDIS_URL}?prefix=${name}`],
+    ['qdrant://127.0.0.1:6333/', `${servers.QDRANT_URL.replace(/^http/, 'qdrant')}/${name}`],
   ] as const
   const placed = (text: string) => places.reduce((now, [there, own]) => now.replaceAll(there, own), text)
-  await cli(['import', join(root, 'examples/sample/messages.jsonl'), '--url', placed('postgres://localhost/app')])
+  await cli(['import', join(root, 'examples/sample/messages.jsonl'), '--url', placed('sqlite:./memory.db')])
   const commands = commandsOf(readFileSync(join(root, 'docs/transfer.md'), 'utf8'))
-  expect(commands.length).toBeGreaterThanOrEqual(5)
+  expect(commands.length).toBeGreaterThanOrEqual(9)
   for (const { args, env } of commands) {
     const own = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, placed(value)]))
     const { code, stdout, stderr } = await cli(args.map(placed), { env: own })

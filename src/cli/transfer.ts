@@ -179,6 +179,7 @@ async function transferTo(from: string, options: Options, embeddings: string | u
 
 async function abandon(to: TransferEnd, { json, jobs }: Options, io: CliIo): Promise<void> {
   await abandonTransfer(to, jobs)
+  io.setExitCode(0)
   if (json) printJson(io, { abandoned: true })
   else line(io.stdout, 'given up: what it wrote stays, and the next transfer begins anew')
 }
