@@ -69,7 +69,7 @@ test('the commands of docs/transfer.md do one after the other what they say', as
   const folder = mkdtempSync(join(tmpdir(), 'bruno-memory-docs-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   vi.stubEnv('XDG_STATE_HOME', folder)
-  onTestFinished(() => vi.unstubAllEnvs())
+  onTestFinished(() => void vi.unstubAllEnvs())
   const places = [
     ['./memory.db', join(folder, 'memory.db')],
     ['./restored.db', join(folder, 'restored.db')],
