@@ -14,7 +14,14 @@ afterAll(async () => {
   await leaveServer()
 })
 
-const WITHOUT = ['bruno_spaces', 'bruno_analyzers', 'bruno_followers', 'bruno_fallback_state', 'bruno_transfers', 'bruno_migrations']
+const WITHOUT = [
+  'bruno_spaces',
+  'bruno_analyzers',
+  'bruno_followers',
+  'bruno_fallback_state',
+  'bruno_transfers',
+  'bruno_migrations',
+]
 
 describe('the tables', () => {
   test('belong to a tenant, but for those that are small and the same for all', async () => {
