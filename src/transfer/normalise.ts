@@ -1,9 +1,8 @@
 import type { Carried } from '../contract/transfer.js'
 import type { Quarantined, TransferPlan } from '../contract/transfer-plan.js'
-import type { Conversation, JsonObject, User } from '../model/records.js'
+import { newConversation, unknownUser } from '../repository/new-records.js'
 import { keyOf } from './keys.js'
 
-const EMPTY: JsonObject = {}
 /** Of messages whose user nobody knows. */
 const NOBODY = 'unknown'
 const REMEMBERED = 100_000
@@ -41,15 +40,15 @@ export class Normaliser {
       const userId =
         carried.kind === 'message' ? (carried.holder ?? NOBODY) : 'userId' in record ? String(record.userId) : null
       if (userId === null) continue
-      const at = record.createdAt
+      const making = { tenantId: record.tenantId, clock: () => record.createdAt.getTime(), newId: () => '' }
       if (made.includes('user') && this.#once('user', record.tenantId, userId))
-        users.push({ kind: 'user', record: userOf(record.tenantId, userId, at), vector: null, made: true })
+        users.push({ kind: 'user', record: unknownUser(making, userId), vector: null, made: true })
       if (carried.kind !== 'message' || !made.includes('conversation')) continue
       const { conversationId } = carried.record
       if (this.#once('conversation', record.tenantId, conversationId))
         conversations.push({
           kind: 'conversation',
-          record: conversationOf(record.tenantId, conversationId, userId, at),
+          record: newConversation(making, { id: conversationId, userId }),
           vector: null,
           made: true,
         })
@@ -80,33 +79,3 @@ function withoutVector(carried: Carried): Carried {
     row,
   } as Carried
 }
-
-const userOf = (tenantId: string, id: string, at: Date): User => ({
-  tenantId,
-  id,
-  name: null,
-  preferences: EMPTY,
-  profile: EMPTY,
-  metadata: EMPTY,
-  lastActiveAt: null,
-  createdAt: at,
-  updatedAt: at,
-  version: 1,
-})
-
-const conversationOf = (tenantId: string, id: string, userId: string, at: Date): Conversation => ({
-  tenantId,
-  id,
-  userId,
-  title: null,
-  summary: null,
-  tags: [],
-  metadata: EMPTY,
-  language: null,
-  messageCount: 0,
-  lastPosition: 0,
-  expiresAt: null,
-  createdAt: at,
-  updatedAt: at,
-  version: 1,
-})

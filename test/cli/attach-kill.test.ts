@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { createMemory } from '../../src/create-memory.js'
 import { SEMANTIC } from '../composed/composition.js'
 import { seeded } from '../support/random.js'
-import { DIMENSIONS, fillSqlite } from './attach-fixture.js'
+import { DIMENSIONS, fillSqlite } from '../transfer/support/fixture.js'
 import { cli, ended, freshFolder, spawnCli } from './support.js'
 
 const KILLS = 5

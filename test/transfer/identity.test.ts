@@ -232,7 +232,7 @@ describe.each(['postgresql', 'sqlite'] as const)('a value that only a file can h
     const [source, target] = [await end('sqlite'), await end(name)]
     {
       await using memory = createBackend(source.url)
-      for (const n of Array.from({ length: 12 }, (_, i) => i))
+      for (const n of Array.from({ length: 13 }, (_, i) => i))
         await memory.memories.add({ id: `e${n}`, userId: 'ada', content: `number ${n}` })
     }
     const client = new Sqlite(source.url.replace(/^sqlite:/, ''))
@@ -250,16 +250,19 @@ describe.each(['postgresql', 'sqlite'] as const)('a value that only a file can h
     set(8, 'metadata', '{"a":"\\\\u0000"}')
     set(9, 'tags', '{"not":"a list"}')
     set(10, 'importance', 1e308)
+    client.exec(`update bruno_memories set content = cast(x'61eda08062' as text) where id = 'e11'`)
+    set(12, 'content', 'a \ufffd that is meant')
     client.close()
     const report = await transfer({ from: source, to: target, quarantineLimit: 10 })
     expect(report.quarantined.map(({ id, reason }) => `${id} ${reason}`).sort()).toEqual([
+      'e11 content: must be well-formed Unicode',
       'e4 version: must be a safe integer',
       'e5 accessCount: must be a safe integer',
       'e6 metadata: must be well-formed Unicode',
       'e7 metadata: must not contain NUL',
       'e9 tags: must be a list',
     ])
-    expect(report.verified).toMatchObject({ equal: true, unreadable: 5 })
+    expect(report.verified).toMatchObject({ equal: true, unreadable: 6 })
     await using memory = createBackend(target.url)
     expect((await memory.memories.get('e0'))?.metadata).toEqual({ n: 9007199254740992, one: 1, e: 100 })
     expect((await memory.memories.get('e1'))?.metadata).toEqual({ a: 2 })

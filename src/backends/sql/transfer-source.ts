@@ -22,6 +22,8 @@ export interface TableReader {
   columns(table: string): Promise<ReadonlySet<string>>
   /** Rows of values as a transfer moves them; `kinds` says of what kind each column is. */
   rows(text: string, values: readonly unknown[], kinds: readonly string[]): Promise<unknown[][]>
+  /** The bytes of a text as they are stored, where reading it mends what is not well-formed. */
+  bytes?(table: string, column: string, key: Readonly<Record<string, unknown>>): Promise<Buffer | null>
   /** How a value is named in a statement, counted from 1. */
   placeholder(n: number): string
   /** Whether rows stand in the order of `seq`: they are read fastest so. */
@@ -115,12 +117,30 @@ export class SqlSource implements TransferSource {
     let after = options.after ?? range.from
     for (;;) {
       const rows = await this.#page(reading, after, range.to, options)
-      for (const batch of batches(reading, rows, options.limits)) {
+      const mended = await this.#mended(reading.layout, rows)
+      for (const batch of batches(reading, rows, mended, options.limits)) {
         after = batch.cursor
         yield batch
       }
       if (rows.length < options.limits.records) return
     }
+  }
+
+  /** Rows of which something was read that is not stored so: U+FFFD stands for bytes that are no text. */
+  async #mended(layout: Layout, rows: readonly unknown[][]): Promise<ReadonlyMap<unknown[], string>> {
+    const found = new Map<unknown[], string>()
+    const { reader } = this.parts
+    if (!reader.bytes) return found
+    for (const row of rows)
+      for (const [i, { key, column }] of layout.cells.entries()) {
+        const value = row[i]
+        if (typeof value !== 'string' || !value.includes('\ufffd') || found.has(row)) continue
+        const names = layout.at('seq') >= 0 ? [layout.at('seq')] : layout.key
+        const where = Object.fromEntries(names.map((at) => [layout.cells[at]?.column ?? '', row[at]]))
+        const stored = await reader.bytes(layout.table, column, where)
+        if (!stored?.equals(Buffer.from(value))) found.set(row, `${key}: must be well-formed Unicode`)
+      }
+    return found
   }
 
   async #page(reading: Reading, after: string | null, to: string | null, options: ReadOptions): Promise<unknown[][]> {
@@ -196,11 +216,16 @@ function sizeOf(row: readonly unknown[]): number {
   return size
 }
 
-function* batches(reading: Reading, rows: readonly unknown[][], limits: BatchLimits): Generator<TransferBatch> {
+function* batches(
+  reading: Reading,
+  rows: readonly unknown[][],
+  mended: ReadonlyMap<unknown[], string>,
+  limits: BatchLimits,
+): Generator<TransferBatch> {
   let records: Carried[] = []
   let bytes = 0
   for (const [i, values] of rows.entries()) {
-    records.push(carried(reading, values))
+    records.push(carried(reading, values, mended.get(values) ?? null))
     bytes += sizeOf(values)
     if (bytes < limits.bytes && i + 1 < rows.length) continue
     yield { records, bytes, cursor: cursorOf(reading, values) }
@@ -212,10 +237,10 @@ function* batches(reading: Reading, rows: readonly unknown[][], limits: BatchLim
 const cursorOf = ({ layout, order }: Reading, values: readonly unknown[]): string =>
   JSON.stringify(order.map((column) => values[layout.cells.findIndex((cell) => cell.column === column)]))
 
-function carried({ layout, columns }: Reading, values: readonly unknown[]): Carried {
+function carried({ layout, columns }: Reading, values: readonly unknown[], mended: string | null): Carried {
   const row = values.slice(0, columns)
   const [vector, hash, holder] = values.slice(columns) as [Uint8Array | null, Uint8Array | null, string | null]
-  let fault = faultOf(layout, row)
+  let fault = mended ?? faultOf(layout, row)
   let kept: CarriedVector | null = null
   try {
     if (vector) kept = { vector: decodeVector(vector), hash: hash ?? new Uint8Array() }

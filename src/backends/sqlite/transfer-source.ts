@@ -35,6 +35,13 @@ class SqliteReader implements TableReader {
     }
   }
 
+  async bytes(table: string, column: string, key: Readonly<Record<string, unknown>>): Promise<Buffer | null> {
+    const where = Object.keys(key).map((name) => `"${name}" = ?`)
+    const text = `select cast("${column}" as blob) from ${table} where ${where.join(' and ')}`
+    const [row] = await this.rows(text, Object.values(key))
+    return Buffer.isBuffer(row?.[0]) ? row[0] : null
+  }
+
   async revision(): Promise<number> {
     return Number((await this.rows('select value from bruno_revision', []))[0]?.[0] ?? 0)
   }
