@@ -5,16 +5,9 @@ import { openSqlSource } from '../sql/transfer-open.js'
 import type { TableReader } from '../sql/transfer-source.js'
 import { END, type Sql } from './connect.js'
 import { translateError } from './errors.js'
-import { hostsOf } from './hosts.js'
 import { type PostgresqlMigrationClient, postgresqlMigrationTarget } from './migration.js'
 import { unlimited } from './open.js'
-
-/** Where a database is, without secrets. */
-export function databasePlace(connectionString: string): string {
-  const { hosts, single } = hostsOf(connectionString)
-  const named = hosts.map(({ host, port }) => `${host}:${port}`).join()
-  return `${named}${decodeURIComponent(new URL(single).pathname)}`
-}
+import { databasePlace } from './place.js'
 
 class PostgresqlReader implements TableReader {
   readonly bySeq = false

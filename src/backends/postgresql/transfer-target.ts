@@ -4,8 +4,8 @@ import { migrations } from '../../migrate/bundled/postgresql.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { SqlRunner } from '../sql/engine.js'
 import { SqlTarget } from '../sql/transfer-target.js'
+import { databasePlace } from './place.js'
 import { PostgresqlLoader } from './transfer-loader.js'
-import { databasePlace } from './transfer-source.js'
 
 /** What everything can be moved to: an open database, on a connection of its own. */
 export function postgresqlTarget(
