@@ -3,7 +3,7 @@ import type { TransferOutlook, TransferPlan, TransferWishes } from '../contract/
 import { ConfigurationError, ConflictError, UnsupportedError } from '../errors.js'
 import { RECORD_KINDS, type RecordKind, SEARCH_KINDS } from '../model/records.js'
 
-const DEFAULT_LIMITS = { records: 5000, bytes: 8 * 1024 * 1024 }
+const DEFAULT_LIMITS = { records: 2000, bytes: 8 * 1024 * 1024 }
 /** Records of a range: where a plan says what is read, not how often it is written. */
 const RANGE = 50_000
 

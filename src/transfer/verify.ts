@@ -24,7 +24,7 @@ export interface Verifying {
 }
 
 const RANGE = 50_000
-const LIMITS = { records: 5000, bytes: 8 * 1024 * 1024 }
+const LIMITS = { records: 2000, bytes: 8 * 1024 * 1024 }
 /** Keys that are held in memory at a time, of both sides together. */
 const HELD = 500_000
 /** Differences that are named. */

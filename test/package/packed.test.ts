@@ -115,6 +115,42 @@ describe('the packed package', () => {
     expect(loaded).toMatch(/bruno-memory/)
   })
 
+  it('moves a memory, imported by ESM and required by CommonJS', () => {
+    const body = `
+      const memory = createBackend('sqlite:./from.db')
+      await memory.memories.add({ userId: 'ada', content: 'lives in Lisbon' })
+      await memory.close()
+      const there = await transfer({ from: { url: 'sqlite:./from.db' }, to: { url: 'archive:./a.bma' }, jobs: './jobs' })
+      const back = await transfer({ from: { url: 'archive:./a.bma' }, to: { url: 'sqlite:./to.db' } })
+      console.log(there.verified.equal, back.verified.equal, JSON.stringify(back.copied))`
+    const said = 'true true {"user":1,"memory":1}\n'
+    expect(run('a.mjs', `import { createBackend, transfer } from 'bruno-memory';${body}`)).toBe(said)
+    const required = `const { createBackend, transfer } = require('bruno-memory');(async () => {${body}})()`
+    expect(run('a.cjs', required)).toBe(said)
+  })
+
+  it('is made of parts that import one another in no circle: one would be used before it is made', () => {
+    const dist = join(root, 'dist')
+    const parts = readdirSync(dist).filter((name) => name.endsWith('.mjs'))
+    const importsOf = new Map(
+      parts.map((name) => {
+        const text = readFileSync(join(dist, name), 'utf8')
+        return [name, [...text.matchAll(/^import .*? from "\.\/([^"]+)";$/gm)].map(([, to = '']) => to)] as const
+      }),
+    )
+    const through = new Set<string>()
+    const circles: string[] = []
+    const visit = (name: string, path: readonly string[]): void => {
+      if (path.includes(name)) circles.push([...path.slice(path.indexOf(name)), name].join(' → '))
+      if (path.includes(name) || through.has(name)) return
+      for (const to of importsOf.get(name) ?? []) visit(to, [...path, name])
+      through.add(name)
+    }
+    for (const name of parts) visit(name, [])
+    expect(parts.length).toBeGreaterThan(10)
+    expect(circles).toEqual([])
+  })
+
   it('offers its tables to queries by Drizzle, in both dialects', () => {
     const text =
       "import * as s from 'bruno-memory/schema/sqlite'; import * as p from 'bruno-memory/schema/postgresql'; console.log(JSON.stringify([Object.keys(s).sort(), Object.keys(p).sort()]))"

@@ -1,6 +1,5 @@
 import type { PostgresqlOptions } from '../../contract/options.js'
 import type { TransferTarget } from '../../contract/transfer.js'
-import { migrations } from '../../migrate/bundled/postgresql.js'
 import type { SqlStoreContext } from '../sql/context.js'
 import type { SqlRunner } from '../sql/engine.js'
 import { SqlTarget } from '../sql/transfer-target.js'
@@ -8,11 +7,12 @@ import { databasePlace } from './place.js'
 import { PostgresqlLoader } from './transfer-loader.js'
 
 /** What everything can be moved to: an open database, on a connection of its own. */
-export function postgresqlTarget(
+export async function postgresqlTarget(
   options: PostgresqlOptions,
   store: SqlStoreContext,
   runner: SqlRunner,
-): TransferTarget {
+): Promise<TransferTarget> {
+  const { migrations } = await import('../../migrate/bundled/postgresql.js')
   const place = databasePlace(options.connectionString)
   const side = { backend: 'postgresql', place, schema: migrations.at(-1)?.tag ?? null }
   return new SqlTarget({ store, runner, loader: new PostgresqlLoader(options), side })
