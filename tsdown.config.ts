@@ -12,6 +12,8 @@ export default defineConfig([
       backend: 'src/backend-kit.ts',
       testing: 'test/conformance/index.ts',
       'express-session': 'src/integrations/express-session.ts',
+      express: 'src/integrations/express/index.ts',
+      nestjs: 'src/integrations/nestjs/index.ts',
       'schema/sqlite': 'schema/sqlite.ts',
       'schema/postgresql': 'schema/postgresql.ts',
     },
