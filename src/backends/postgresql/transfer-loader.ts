@@ -83,6 +83,8 @@ export class PostgresqlLoader implements TableLoader {
 
   async load(session: CopyingSession, layout: Layout, rows: readonly Row[], bulk: boolean): Promise<Loaded[]> {
     const results = new Array<Loaded>(rows.length)
+    // A crash of the server takes the last batches back together with their checkpoints; the end of the load is waited for.
+    if (bulk) await session.query('set local synchronous_commit = off')
     await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results })
     return results
   }

@@ -62,7 +62,7 @@ export async function killedTransfer(
   let kills = 0
   try {
     const at = async (step: Step): Promise<void> => {
-      const times = step.includes('writ') ? 1 + Math.floor(random() * 4) : 1
+      const times = step.includes('writ') ? 1 + Math.floor(random() * 2) : 1
       if ((await dyingRun(args(step, times))) === 'SIGKILL') kills++
     }
     for (const step of before) await at(step)
