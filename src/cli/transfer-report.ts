@@ -104,7 +104,11 @@ export function printReport(io: CliIo, report: TransferReport, { dryRun, verifyO
   printQuarantined(io, report, quarantineFile)
   if (sourceChanged) line(io.stderr, 'the source was written to meanwhile: run it again when nobody writes')
   if (verified) printVerified(io, verified)
-  const end = interrupted ? 'stopped at a checkpoint: run the same command with --resume to go on from here' : 'done'
+  const end = interrupted
+    ? report.complete || verifyOnly
+      ? 'stopped while both sides were compared: --verify-only does that again'
+      : 'stopped at a checkpoint: run the same command with --resume to go on from here'
+    : 'done'
   line(io.stdout, `${end}${interrupted ? '' : ` in ${duration(seconds * 1000)}`}${conclusion(report, verifyOnly)}`)
 }
 

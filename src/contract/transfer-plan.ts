@@ -82,6 +82,8 @@ export interface TransferReport {
   readonly quarantined: readonly Quarantined[]
   readonly quarantinedCount: number
   readonly interrupted: boolean
+  /** Everything is there: what was interrupted was at most the comparison. */
+  readonly complete: boolean
   readonly resumed: boolean
   /** The source was written to while it was copied. */
   readonly sourceChanged: boolean

@@ -81,7 +81,7 @@ export class Copier {
   /** The target went away: what it has is told by its own checkpoint. */
   async #recover(error: unknown, attempt: number, left: TransferJob): Promise<TransferJob> {
     const pause = PAUSES[attempt]
-    const away = error instanceof ConnectionError || error instanceof TimeoutError
+    const away = (error instanceof ConnectionError || error instanceof TimeoutError) && error.retryable
     if (!away || pause === undefined || this.options.signal?.aborted) {
       // Whoever goes on need not wait until this run counts as dead.
       await left.release().catch(() => undefined)
@@ -102,7 +102,8 @@ export class Copier {
     for (let i = this.#checkpoint.range; i < plan.ranges.length; i++) {
       const range = plan.ranges[i] as TransferPlan['ranges'][number]
       const after = i === this.#checkpoint.range ? this.#checkpoint.cursor : null
-      const holders = plan.to.tables === undefined
+      // Tables keep whose a vector is beside it.
+      const holders = plan.to.tables === undefined || plan.vectors === 'carried'
       const read = { after, limits: plan.limits, tenantId: plan.scope.tenantId, holders }
       const batches = source.read(range, read)[Symbol.asyncIterator]()
       try {

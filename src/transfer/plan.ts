@@ -23,7 +23,12 @@ function scopeOf(from: TransferSide, wishes: TransferWishes): RecordKind[] {
 
 /** Where the vectors come from. */
 function vectorsOf(from: TransferSide, to: TransferSide, wishes: TransferWishes): TransferPlan['vectors'] {
-  if (wishes.reembed) return 'remade'
+  if (wishes.reembed) {
+    if (to.space && to.space.provider !== 'records') return 'remade'
+    throw new ConfigurationError(
+      'nobody is there to make the vectors anew: open the target with a model (--embeddings)',
+    )
+  }
   if (!from.space) return 'none'
   const { space } = to
   // A store without vectors, or one that takes them as they are.
@@ -119,8 +124,8 @@ export async function checkPlan(plan: TransferPlan, source: TransferSource, wish
   if (from.backend !== plan.from.backend || from.place !== plan.from.place) differs('source')
   if (from.schema !== plan.from.schema) differs('schema of the source')
   if (wishes.tenantId !== plan.scope.tenantId) differs('tenant')
-  if (wishes.kinds && inOrder(wishes.kinds).join() !== [...plan.scope.kinds, ...Object.keys(plan.omitted)].join())
-    differs('choice of kinds')
+  const wanted = wishes.kinds?.filter((kind) => plan.to.kinds.includes(kind))
+  if (wanted && inOrder(wanted).join() !== plan.scope.kinds.join()) differs('choice of kinds')
   if ((await source.fingerprint(plan.scope)) !== plan.fingerprint)
     throw new ConflictError(
       'the source has been written to since the transfer was stopped: give it up with --abandon, and begin again',

@@ -46,8 +46,9 @@ class Run {
     if (copied?.interrupted) return this.#report(plan, copied, null, left !== null)
     const { source } = this.ends
     const changed = !wishes.verifyOnly && (await source.fingerprint(plan.scope)) !== plan.fingerprint
-    const verified = wishes.verify === false ? null : await this.#verify(plan)
-    return { ...this.#report(plan, copied, verified, left !== null), sourceChanged: changed }
+    const verified = wishes.verify === false ? null : await this.#compared(plan)
+    const report = { ...this.#report(plan, copied, verified, left !== null), sourceChanged: changed }
+    return { ...report, interrupted: verified === null && wishes.signal?.aborted === true }
   }
 
   async #plan(): Promise<TransferPlan> {
@@ -113,12 +114,23 @@ class Run {
     }
   }
 
+  /** Null where it was stopped. */
+  async #compared(plan: TransferPlan): Promise<TransferVerification | null> {
+    try {
+      return await this.#verify(plan)
+    } catch (error) {
+      if (this.wishes.signal?.aborted) return null
+      throw error
+    }
+  }
+
   async #verify(plan: TransferPlan): Promise<TransferVerification> {
     const target = await this.ends.targetSource()
     try {
       const { scope, vectors } = plan
-      const { signal, onProgress } = this.wishes
-      const extrasAllowed = this.wishes.merge === true
+      const { signal, onProgress, verifyOnly, merge } = this.wishes
+      // What was there before was let stay when it was planned.
+      const extrasAllowed = verifyOnly ? merge === true : plan.present > 0
       const verifying = { source: this.ends.source, target, scope, vectors, extrasAllowed, signal, onProgress }
       return await new Verifier(verifying).run()
     } finally {
@@ -139,6 +151,7 @@ class Run {
       quarantined: copied?.quarantined ?? [],
       quarantinedCount: copied?.quarantinedCount ?? 0,
       interrupted: copied?.interrupted ?? false,
+      complete: copied !== null && !copied.interrupted,
       resumed,
       sourceChanged: false,
       verified,

@@ -1,9 +1,10 @@
-import { StorageError } from '../../errors.js'
 import type { CopyingSession } from './transfer-client.js'
 
 const TABLES = ['users', 'conversations', 'messages', 'sessions', 'memories', 'documents', 'embeddings'].map(
   (name) => `bruno_${name}`,
 )
+/** What others name is looked for while loading. */
+const KEPT = `('bruno_users', 'bruno_conversations')`
 const AMONG = `('${TABLES.join("', '")}')`
 
 /** Statements that make again what was taken away, in their order. */
@@ -13,18 +14,19 @@ interface Rebuild {
 
 /**
  * Takes indexes, keys and triggers away from empty tables, in a transaction which nobody else can read them in
- * meanwhile. Answers what makes them again, to be kept in the same transaction.
+ * meanwhile. Answers what makes them again, to be kept in the same transaction; null where a table is not empty.
  */
-export async function stripIndexes(session: CopyingSession): Promise<string> {
+export async function stripIndexes(session: CopyingSession): Promise<string | null> {
   await session.query(`set local lock_timeout = '10s'`)
   await session.query(`lock table ${TABLES.join(', ')} in access exclusive mode`)
   for (const table of TABLES) {
     const { rows } = await session.query(`select exists (select 1 from ${table})`)
-    if (rows[0]?.[0] !== false) throw new StorageError(`the table ${table} is not empty any more`)
+    if (rows[0]?.[0] !== false) return null
   }
   const { rows: constraints } = await session.query(
     `select conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype from pg_constraint
-     where (conrelid::regclass::text in ${AMONG} and contype in ('p', 'u', 'f')) or (confrelid <> 0 and confrelid::regclass::text in ${AMONG})
+     where ((conrelid::regclass::text in ${AMONG} and contype in ('p', 'u', 'f')) or (confrelid <> 0 and confrelid::regclass::text in ${AMONG}))
+       and not (contype = 'p' and conrelid::regclass::text in ${KEPT})
      order by contype = 'f' desc, conname`,
   )
   const { rows: indexes } = await session.query(

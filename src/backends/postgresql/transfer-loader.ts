@@ -11,8 +11,11 @@ import { codeOf, isLost, translateError } from './errors.js'
 import { CopyingSession, connectCopying } from './transfer-client.js'
 import { copyRows } from './transfer-copy.js'
 import { restoreIndexes, stripIndexes } from './transfer-indexes.js'
+import { Parents } from './transfer-parents.js'
 
 type Row = readonly unknown[]
+
+const NAMES_NOBODY = 'names a user or conversation that is not there'
 
 /** Data that the server does not take, or that a key of another table is missing for; not its own state. */
 const REFUSED = /^(22|23|54|P0001)/
@@ -41,6 +44,7 @@ export class PostgresqlLoader implements TableLoader {
   #session: Promise<CopyingSession> | null = null
   #client: Client | null = null
   readonly #incoming = new Set<string>()
+  readonly #parents = new Parents()
 
   constructor(readonly options: PostgresqlOptions) {}
 
@@ -75,6 +79,7 @@ export class PostgresqlLoader implements TableLoader {
   async #takenBack(session: CopyingSession): Promise<boolean> {
     // What a transaction made for itself goes with it.
     this.#incoming.clear()
+    this.#parents.forget()
     return session.query('rollback').then(
       () => true,
       () => false,
@@ -83,10 +88,22 @@ export class PostgresqlLoader implements TableLoader {
 
   async load(session: CopyingSession, layout: Layout, rows: readonly Row[], bulk: boolean): Promise<Loaded[]> {
     const results = new Array<Loaded>(rows.length)
+    if (!bulk) {
+      await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results })
+      return results
+    }
     // A crash of the server takes the last batches back together with their checkpoints; the end of the load is waited for.
-    if (bulk) await session.query('set local synchronous_commit = off')
-    await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results })
-    return results
+    await session.query('set local synchronous_commit = off')
+    const orphans = await this.#parents.missing(session, layout, rows)
+    if (orphans.size === 0) {
+      await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results })
+      return results
+    }
+    const named = rows.filter((_, i) => !orphans.has(i))
+    const loaded = new Array<Loaded>(named.length)
+    await this.#some(session, layout, named, { from: 0, to: named.length, bulk, results: loaded })
+    let at = 0
+    return rows.map((_, i) => (orphans.has(i) ? { reason: NAMES_NOBODY } : (loaded[at++] as Loaded)))
   }
 
   /** Halves what the server refuses until it is known which row it is. */
@@ -267,5 +284,4 @@ function refusalOf(error: unknown): string | null {
   return REFUSED.test(code) ? code : null
 }
 
-const reasonOf = (code: string): string =>
-  code === '23503' ? 'names a user or conversation that is not there' : `was refused by the database (${code})`
+const reasonOf = (code: string): string => (code === '23503' ? NAMES_NOBODY : `was refused by the database (${code})`)

@@ -11,6 +11,13 @@ export interface Cell {
   readonly optional: boolean
 }
 
+export interface Parent {
+  readonly table: string
+  /** The columns that name it, by their places, in the order of its key. */
+  readonly named: readonly number[]
+  readonly key: readonly string[]
+}
+
 /** The columns of a kind of records in their order, and where what matters of them stands. */
 export interface Layout {
   readonly kind: RecordKind
@@ -18,6 +25,8 @@ export interface Layout {
   readonly cells: readonly Cell[]
   /** The logical key, by the columns' places. */
   readonly key: readonly number[]
+  /** What a row names that must be there: a user, or a conversation. */
+  readonly parent: Parent | null
   /** The place of a column, or -1. */
   at(key: string): number
 }
@@ -41,7 +50,11 @@ function layoutOf(kind: RecordKind): Layout {
   }))
   const places = new Map(cells.map(({ key }, i) => [key, i]))
   const at = (key: string): number => places.get(key) ?? -1
-  return { kind, table: spec.name, cells, key: spec.key.map(at), at }
+  const [foreign] = spec.foreignKeys
+  const parent = foreign
+    ? { table: foreign.references().name, named: foreign.on.map(at), key: foreign.to.map(columnName) }
+    : null
+  return { kind, table: spec.name, cells, key: spec.key.map(at), parent, at }
 }
 
 export const LAYOUTS = Object.fromEntries(RECORD_KINDS.map((kind) => [kind, layoutOf(kind)])) as unknown as {

@@ -15,7 +15,6 @@ import { StorageError } from '../../errors.js'
 import type { RecordKind } from '../../model/records.js'
 import type { SqlStoreContext } from './context.js'
 import { perEngine, type SqlRunner, type SqlSession } from './engine.js'
-import { seed } from './seeding.js'
 import { count, value } from './statement.js'
 import {
   clearJobs,
@@ -45,8 +44,8 @@ export interface TableLoader {
   load(session: SqlSession, layout: Layout, rows: readonly (readonly unknown[])[], bulk: boolean): Promise<Loaded[]>
   /** Vectors of a bulk load, whose rows bring their `seq`. Absent: there is no bulk load. */
   loadVectors?(session: SqlSession, rows: readonly BulkVector[]): Promise<void>
-  /** Takes away what is dear to keep up while loading; answers what makes it again. */
-  strip?(session: SqlSession): Promise<string>
+  /** Takes away what is dear to keep up while loading; answers what makes it again, or null where a table is not empty. */
+  strip?(session: SqlSession): Promise<string | null>
   restore?(session: SqlSession, rebuild: string): Promise<void>
   /** Counters that go on above what was loaded, and what the planner knows. */
   settle(session: SqlSession): Promise<void>
@@ -87,9 +86,9 @@ const statements = perEngine((engine) => {
     }
   return {
     counts: { all: of(false), tenant: of(true) },
-    followers: engine.statement(
-      { name: f.name, kinds: f.kinds },
-      () => sql`select ${f.name}, ${f.kinds} from ${f} where ${f.state} <> 'retired'`,
+    followed: engine.statement(
+      { name: f.name },
+      () => sql`select ${f.name} from ${f} where ${f.state} <> 'retired' limit 1`,
     ),
     /** Counters are never below what is there: conversations that were made for their messages began with none. */
     recount: engine.command(
@@ -145,8 +144,8 @@ export class SqlTarget implements TransferTarget {
       // Else a batch of the run before could commit between the look at its checkpoint and its end.
       await loader.lockJobs?.(session)
       const taken = await takeJob(store, session, request)
-      if (!request.bulk || taken.checkpoint !== null || taken.state === 'loading' || !loader.strip) return taken
-      const rebuild = await loader.strip(session)
+      const rebuild = request.bulk && taken.checkpoint === null ? await this.#strip(session, taken) : null
+      if (rebuild === null) return taken
       const ownership = { id: taken.id, epoch: taken.epoch, lease: request.lease }
       await setState(store, session, ownership, { state: 'loading', rebuild })
       return { ...taken, state: 'loading', rebuild }
@@ -154,27 +153,28 @@ export class SqlTarget implements TransferTarget {
     return new SqlJob(this.parts, request, job)
   }
 
+  /** Followers are told of rows by triggers: where there are any, these stay. */
+  async #strip(session: SqlSession, { state }: StoredJob): Promise<string | null> {
+    const { store, loader } = this.parts
+    if (state === 'loading' || !loader.strip) return null
+    const followed = await session.all(statements(store.engine).followed)
+    return followed.length > 0 ? null : loader.strip(session)
+  }
+
   async abandon(): Promise<void> {
-    const { store, runner, loader } = this.parts
-    const rebuild = (await runner.read((session) => storedJobs(store, session))).find((job) => job.rebuild)?.rebuild
+    const { store, loader } = this.parts
     await loader.write(async (session) => {
-      if (rebuild) await loader.restore?.(session, rebuild)
+      await loader.lockJobs?.(session)
+      for (const { rebuild } of await storedJobs(store, session))
+        if (rebuild !== null) await loader.restore?.(session, rebuild)
       await loader.settle(session)
       await clearJobs(store, session)
     })
-    if (rebuild) await tellFollowers(this.parts)
   }
 
   async close(): Promise<void> {
     await this.parts.loader.close()
   }
-}
-
-/** Nobody was told of the rows of a bulk load. */
-async function tellFollowers({ store, runner }: SqlTargetParts): Promise<void> {
-  const s = statements(store.engine)
-  const followers = await runner.read(async (session) => session.all(s.followers))
-  for (const { name } of followers) await seed(store, runner, name)
 }
 
 class SqlJob implements TransferJob {
@@ -183,7 +183,6 @@ class SqlJob implements TransferJob {
   readonly #ownership: Ownership
   readonly #bulk: boolean
   #rebuild: string | null
-  #loading: boolean
 
   constructor(
     readonly parts: SqlTargetParts,
@@ -193,8 +192,7 @@ class SqlJob implements TransferJob {
     this.checkpoint = job.checkpoint === null ? null : parseCheckpoint(job.checkpoint)
     this.epoch = job.epoch
     this.#ownership = { id: job.id, epoch: job.epoch, lease: request.lease }
-    this.#loading = job.state === 'loading'
-    this.#bulk = this.#loading
+    this.#bulk = job.state === 'loading'
     this.#rebuild = job.rebuild
   }
 
@@ -228,17 +226,12 @@ class SqlJob implements TransferJob {
   async finish(): Promise<void> {
     const { store, loader } = this.parts
     await loader.write(async (session) => {
-      if (this.#rebuild) await loader.restore?.(session, this.#rebuild)
-      else await session.run(statements(store.engine).recount)
+      if (this.#rebuild === null) await session.run(statements(store.engine).recount)
+      else await loader.restore?.(session, this.#rebuild)
       await loader.settle(session)
-      const state = this.#loading ? 'loading' : 'running'
-      await setState(store, session, this.#ownership, { state, rebuild: null })
+      await setState(store, session, this.#ownership, { state: 'running', rebuild: null })
     })
     this.#rebuild = null
-    if (!this.#loading) return
-    await tellFollowers(this.parts)
-    await loader.write((session) => setState(store, session, this.#ownership, { state: 'running', rebuild: null }))
-    this.#loading = false
   }
 
   async complete(): Promise<void> {

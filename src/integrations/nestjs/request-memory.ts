@@ -11,16 +11,17 @@ import type { HttpRequest } from '../http/types.js'
 import { RequestTenants } from './tenants.js'
 
 /** Makes a request into the memory of its tenant; a decorator alone has nothing injected. */
-export class RequestMemoryPipe implements PipeTransform<HttpRequest, Promise<TenantMemory>> {
+export class RequestMemoryPipe implements PipeTransform<HttpRequest, TenantMemory | Promise<TenantMemory>> {
   readonly #tenants: RequestTenants
 
   constructor(tenants: RequestTenants) {
     this.#tenants = tenants
   }
 
-  async transform(request: HttpRequest): Promise<TenantMemory> {
-    await this.#tenants.enter(request)
-    return this.#tenants.follow(request)
+  transform(request: HttpRequest): TenantMemory | Promise<TenantMemory> {
+    const entered = this.#tenants.enter(request)
+    const follow = () => this.#tenants.follow(request)
+    return entered instanceof Promise ? entered.then(follow) : follow()
   }
 }
 Inject(RequestTenants)(RequestMemoryPipe, undefined, 0)
