@@ -4,7 +4,7 @@ import { CacheMember } from './composed/cache-member.js'
 import { ReadCache } from './composed/read-cache.js'
 import { SemanticMember } from './composed/semantic-member.js'
 import type { Backend } from './contract/backend.js'
-import type { MemoryOptions, ReadCacheOptions } from './contract/composition.js'
+import type { MemberEntry, MemoryOptions, ReadCacheOptions } from './contract/composition.js'
 import type { Memory } from './contract/memory.js'
 import { type Entry, entryOf, knownOf } from './entries.js'
 import { ConfigurationError } from './errors.js'
@@ -13,7 +13,7 @@ import { suggestion } from './model/parse.js'
 import { findKind } from './registry.js'
 import { guarded } from './telemetry/logger.js'
 
-const OWN = ['primary', 'semantic', 'cache', 'settle', 'settleDeadline', 'reads']
+const OWN = ['primary', 'movingTo', 'semantic', 'cache', 'settle', 'settleDeadline', 'reads']
 const ROLES = ['primary', 'semantic', 'cache'] as const
 type Role = (typeof ROLES)[number]
 
@@ -126,7 +126,16 @@ function prepareAll(options: MemoryOptions, recorded: boolean) {
   if (typeof options !== 'object' || options === null) throw new ConfigurationError('options must be an object')
   const entries = entriesOf(options)
   checkRoles(entries)
-  const { primary: _p, semantic: _s, cache: _c, settle: _e, settleDeadline: _d, reads: _r, ...shared } = options
+  const {
+    primary: _p,
+    movingTo: _m,
+    semantic: _s,
+    cache: _c,
+    settle: _e,
+    settleDeadline: _d,
+    reads: _r,
+    ...shared
+  } = options
   checkShared(shared, entries)
   const embedding = embeddingOf(entries)
   const members = new Map<Role, Prepared>()
@@ -153,11 +162,34 @@ function prepareAll(options: MemoryOptions, recorded: boolean) {
  */
 export const createMemory = (options: MemoryOptions): Memory => composeMemory(options, { recorded: false })
 
+/** The same memory on the store that it is moved to. */
+const elsewhere = ({ movingTo, ...options }: MemoryOptions & { readonly movingTo: MemberEntry }): MemoryOptions => ({
+  ...options,
+  primary: movingTo,
+})
+
 /** @param recorded Whether the primary has a space of vectors on record, so that none need be named. */
 export function composeMemory(options: MemoryOptions, { recorded }: { readonly recorded: boolean }): Memory {
+  const first = composed(options, recorded)
+  const { clock = Date.now, tenancy = 'optional', tokenizer } = first.primary.options
+  const { capabilities } = first
+  const { telemetry } = first.primary
+  const { movingTo } = options
+  const second = movingTo === undefined ? null : composed(elsewhere({ ...options, movingTo }), recorded)
+  const load = async (): Promise<Backend> => {
+    if (!second) return first.load({})
+    const { MovingBackend } = await import('./moving/backend.js')
+    // Each is opened as it is, whether it has been moved or not.
+    const more = { loads: true }
+    return new MovingBackend({ capabilities, first: () => first.load(more), second: () => second.load(more) })
+  }
+  return makeMemory({ capabilities, tokenizer, tenancy, clock, telemetry, load })
+}
+
+function composed(options: MemoryOptions, recorded: boolean) {
   const { entries, members, settings } = prepareAll(options, recorded)
   const primary = members.get('primary') as Prepared
-  const { clock = Date.now, tenancy = 'optional', tokenizer } = primary.options
+  const { clock = Date.now } = primary.options
   const semantic = members.has('semantic') ? semanticOf(entries, members, clock) : null
   const cache = members.has('cache') ? cacheOf(entries, members, settings, clock) : null
   const capabilities = {
@@ -165,16 +197,15 @@ export function composeMemory(options: MemoryOptions, { recorded }: { readonly r
     vectorSearch: primary.capabilities.vectorSearch || semantic !== null,
     rateLimits: primary.capabilities.rateLimits || cache !== null,
   }
-  const load = async (): Promise<Backend> => {
+  const load = async (more: { readonly loads?: boolean }): Promise<Backend> => {
     let composed: ComposedBackend | null = null
     const wrote = () => composed?.wrote()
-    const leader = await primary.load({ wrote, ...(semantic && { semantic }) })
+    const leader = await primary.load({ wrote, ...(semantic && { semantic }), ...more })
     const logger = primary.options.logger && guarded(primary.options.logger)
     composed = new ComposedBackend({ primary: leader, semantic, cache, logger, vectorSettings, ...settings })
     return composed
   }
-  const { telemetry } = primary
-  return makeMemory({ capabilities, tokenizer, tenancy, clock, telemetry, load })
+  return { primary, capabilities, load }
 }
 
 function semanticOf(

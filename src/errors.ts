@@ -126,6 +126,9 @@ export class ConfigurationError extends BrunoMemoryError {
   readonly code = 'configuration'
 }
 
+/** Everything that was here has been moved to another store: open that one. Nothing of this call was stored. */
+export class MovedError extends ConfigurationError {}
+
 /** The engine failed, or a stored value cannot be read. */
 export class StorageError extends BrunoMemoryError {
   readonly code = 'storage'

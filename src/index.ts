@@ -37,6 +37,7 @@ export {
   ConnectionError,
   type ErrorCode,
   MigrationError,
+  MovedError,
   NotFoundError,
   OverloadedError,
   StorageError,
@@ -50,5 +51,6 @@ export type * from './model/records.js'
 export { DEFAULT_LIMITS, type Limits, MAX_ID_BYTES, MAX_PAGE } from './options.js'
 export { listBackends, registerBackend } from './registry.js'
 export { isDegraded } from './repository/degraded.js'
+export { abandonOnline, switchBackOnline, transferOnline } from './run-online.js'
 export { abandonTransfer, transfer } from './run-transfer.js'
 export { createWithFallback, type FallbackEntry, type FallbackOptions } from './with-fallback.js'

@@ -12,12 +12,16 @@ import { embeddingsOf, embeddingsOption, findStore, wholeNumber } from './open.j
 import { Progress } from './progress.js'
 import { endsOf } from './transfer-ends.js'
 import { TransferMeter } from './transfer-meter.js'
+import { online } from './transfer-online.js'
 import { DIFFERENT, exitCodeOf, planLines, printReport, reportDocument } from './transfer-report.js'
 
-interface Options {
+export interface Options {
   readonly from?: string
   readonly to?: string
   readonly attach?: string[]
+  readonly online?: true
+  readonly soak?: string
+  readonly switchBack?: true
   readonly dryRun?: true
   readonly verifyOnly?: true
   readonly verify: boolean
@@ -48,12 +52,19 @@ the same command with --resume goes on. Everything is compared in the end, field
 everything that is there, kept up from then on, and verified. It goes with --from, --embeddings, --dry-run, --no-verify,
 --force and --json.
 
+--online moves an SQLite file or a PostgreSQL database while it is written to: what is written meanwhile is noted and
+brought over, both sides are compared and asked the same, and in a moment in which writers wait, the target takes the
+source's place. Programs with BRUNO_MEMORY_MOVING_TO (movingTo) go on there; others are refused, and say where to go.
+With --soak the old store is kept up, and --switch-back has it take its place again. Until the switch, --abandon with
+--online leaves the source as it was.
+
 Exit codes: 0 both sides are the same, 1 an error, 2 wrong usage, ${DIFFERENT} something differs or was not taken,
 ${INTERRUPTED} stopped by Ctrl-C.
 
 Examples:
   bruno-memory transfer --from sqlite:./memory.db --to postgres://localhost/app
   bruno-memory transfer --from postgres://localhost/app --to archive:backup.bma
+  bruno-memory transfer --online --from sqlite:./memory.db --to postgres://localhost/app --soak 600
   bruno-memory transfer --from postgres://localhost/app --attach semantic=qdrant://127.0.0.1:6333/app --embeddings offline`
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
@@ -68,6 +79,9 @@ export function register(program: Command, io: CliIo): void {
     .option('--from <url>', 'the source (default: BRUNO_MEMORY_URL, DATABASE_URL)')
     .option('--to <url>', 'the target; what is missing there is made')
     .option('--attach <name=url>', 'have a store follow the source; may be given twice', collect)
+    .option('--online', 'move a memory that is in use: the target takes its place in the end')
+    .option('--soak <seconds>', 'keep the old store up with the new one for so long after the switch')
+    .option('--switch-back', 'have the old store take its place again, where it was kept up')
     .option('--dry-run', 'show the plan and what it costs, write nothing')
     .option('--verify-only', 'compare both sides, write nothing')
     .option('--no-verify', 'do not compare both sides in the end')
@@ -97,6 +111,9 @@ const MAX_LIMIT = 1_000_000_000
 
 /** Options that mean nothing where a follower is attached. */
 const WITHOUT_ATTACH = [
+  ['online', '--online'],
+  ['soak', '--soak'],
+  ['switchBack', '--switch-back'],
   ['to', '--to'],
   ['verifyOnly', '--verify-only'],
   ['resume', '--resume'],
@@ -142,7 +159,10 @@ function kindsOf(text: string | undefined): RecordKind[] | undefined {
   })
 }
 
-function optionsOf(ends: { readonly from: TransferEnd; readonly to: TransferEnd }, options: Options): TransferOptions {
+export function optionsOf(
+  ends: { readonly from: TransferEnd; readonly to: TransferEnd },
+  options: Options,
+): TransferOptions {
   const { tenant, quarantineLimit: limit, batch } = options
   if (tenant !== undefined) checkId(tenant, '--tenant')
   return {
@@ -168,6 +188,8 @@ async function transferTo(from: string, options: Options, embeddings: string | u
   checkTogether(options)
   if (!options.to) throw new ConfigurationError('name the target with --to, or a store that is to follow with --attach')
   const ends = await endsOf({ from, to: options.to }, embeddings, io)
+  if (options.online || options.switchBack) return online(ends, options, io)
+  if (options.soak !== undefined) throw new ConfigurationError('--soak goes with --online')
   if (options.abandon) return abandon(ends.to, options, io)
   const wanted = optionsOf(ends, options)
   const { report, outlook } = await transferring(wanted, io, options.json === true)
@@ -185,18 +207,19 @@ async function abandon(to: TransferEnd, { json, jobs }: Options, io: CliIo): Pro
 }
 
 /** Runs it, with its plan and its progress shown. */
-async function transferring(
+export async function transferring<R extends TransferReport = TransferReport>(
   options: TransferOptions,
   io: CliIo,
   quiet: boolean,
-): Promise<{ readonly report: TransferReport; readonly outlook: TransferOutlook | undefined }> {
+  move: (options: TransferOptions) => Promise<R> = transfer as never,
+): Promise<{ readonly report: R; readonly outlook: TransferOutlook | undefined }> {
   const { verify, verifyOnly } = options
   const progress = new Progress(io, 'records', quiet)
   const meter = new TransferMeter(Date.now, { verify: verify !== false, copy: !verifyOnly })
   const interrupt = onInterrupt(() => line(io.stderr, 'stopping at the next checkpoint (Ctrl-C again ends at once)'))
   let outlook: TransferOutlook | undefined
   try {
-    const report = await transfer({
+    const report = await move({
       ...options,
       signal: interrupt.signal,
       onPlan: (plan, cost) => {

@@ -280,6 +280,8 @@ export class ComposedBackend implements Backend {
     return (await this.followed?.depths()) ?? []
   }
 
+  moving = () => this.#parts.primary.moving?.() ?? Promise.resolve(null)
+
   ping(): Promise<boolean> {
     return this.#parts.primary.ping()
   }

@@ -4,6 +4,7 @@ import type { Events } from './events.js'
 import type { Followed } from './follow.js'
 import type { Journal, UnitJournal } from './journal.js'
 import type { OperationReceipt } from './memory.js'
+import type { Move } from './online.js'
 import type { RateLimiter, RateLimiterOptions } from './rate-limit.js'
 import type { Repositories } from './repositories.js'
 import type { Hit, SearchQuery } from './search.js'
@@ -93,6 +94,8 @@ export interface Backend {
   readonly followed?: Followed | undefined
   /** With it, everything can be moved from and to this store. Asked for when it is open. */
   readonly transferring?: Transferring | undefined
+  /** How far its move to another store is; null where it is not being moved. */
+  moving?(): Promise<Move | null>
   /** Where a subject is erased from: this store, and those that follow it. Asked for when it is open. */
   readonly erasing?: readonly EraseTarget[] | undefined
   open(): Promise<void>

@@ -7,6 +7,11 @@ export type MemberEntry = string | ({ readonly backend: string } & Readonly<Reco
 export interface MemoryOptions extends CommonOptions {
   /** Holds the truth: SQLite or PostgreSQL. Any backend where nothing follows it. */
   readonly primary: MemberEntry
+  /**
+   * What the primary is moved to, by `transfer --online`: once it has been, calls go there, and those that are under way
+   * are made again there. A unit's callback may run a second time, when nothing of its first run was stored.
+   */
+  readonly movingTo?: MemberEntry | undefined
   /** Finds by meaning, and follows the primary: Qdrant or ChromaDB. */
   readonly semantic?: MemberEntry | undefined
   /** Answers what was read before, and follows the primary: Redis. */

@@ -30,7 +30,8 @@ export interface TransferOutlook {
   readonly toEmbed: number
 }
 
-export type TransferPhase = 'plan' | 'copy' | 'finish' | 'verify'
+/** The last four are those of a move of a store that is in use. */
+export type TransferPhase = 'plan' | 'copy' | 'finish' | 'verify' | 'catch-up' | 'probe' | 'switch' | 'soak'
 
 export interface TransferProgress {
   readonly phase: TransferPhase
@@ -115,6 +116,8 @@ export interface TransferWishes {
   readonly quarantineLimit?: number | undefined
   /** Where what is quarantined is written, readable by its owner alone; content is written nowhere else. */
   readonly quarantineFile?: string | undefined
+  /** The source is in use, and what is written to it is noted. */
+  readonly online?: boolean | undefined
   /** Make vectors anew by the target's model. */
   readonly reembed?: boolean | undefined
   readonly limits?: Partial<BatchLimits> | undefined
@@ -138,4 +141,32 @@ export interface TransferOptions extends TransferWishes {
   readonly to: TransferEnd
   /** Where jobs are kept of targets that keep none themselves. Default: a folder beside the user's other state. */
   readonly jobs?: string | undefined
+}
+
+/** What is asked of a move of a store that is in use. */
+export interface OnlineWishes extends TransferWishes {
+  /** Milliseconds for which the old store is kept up with the new one after the switch. Default 0: not at all. */
+  readonly soak?: number | undefined
+}
+
+export interface OnlineOptions extends OnlineWishes {
+  readonly from: TransferEnd
+  readonly to: TransferEnd
+}
+
+export interface OnlineReport extends TransferReport {
+  readonly online: {
+    /** Records that were written while it was copied, and brought over. */
+    readonly applied: number
+    /** Milliseconds that writers waited. */
+    readonly pause: number
+    /** How often the switch was tried. */
+    readonly attempts: number
+    /** Questions that both sides answered alike. */
+    readonly probes: number
+    /** Whether the target has taken the source's place. */
+    readonly moved: boolean
+    /** Records that were brought back to the old store. */
+    readonly soaked: number
+  }
 }

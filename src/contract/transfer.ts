@@ -1,6 +1,7 @@
 import type { RecordOf } from '../model/fields.js'
 import type { RecordKind } from '../model/records.js'
 import type { EmbeddingSpace } from './embedder.js'
+import type { ChangedKey, Present, TransferCapture } from './online.js'
 
 /** A vector on its way, bit for bit as it was given or made. */
 export interface CarriedVector {
@@ -98,6 +99,8 @@ export interface TransferSource {
   fingerprint(scope: TransferScope): Promise<string>
   /** Parts of at most about `records` each, kinds in the order of `RECORD_KINDS`. Together they are all that is in scope. */
   ranges(scope: TransferScope, records: number): Promise<readonly TransferRange[]>
+  /** What these records are now, as they are kept; absent where one cannot be found by its key. */
+  find?(keys: readonly ChangedKey[]): Promise<readonly Carried[]>
   /** The records of a range behind a cursor, expired ones too. The next batch is read when it is asked for. */
   read(range: TransferRange, options: ReadOptions): AsyncIterable<TransferBatch>
   close(): Promise<void>
@@ -164,6 +167,8 @@ export interface TransferJob {
    * @throws ConflictError where another run owns the job by now.
    */
   write(records: readonly Carried[], checkpoint: (outcome: WriteOutcome) => Checkpoint): Promise<WriteOutcome>
+  /** Makes records what they are elsewhere, and removes what is gone there, in one transaction. Absent where it cannot. */
+  apply?(present: Present): Promise<void>
   /** Makes what a load leaves to the end: indexes, counters, statistics. May be called again. */
   finish(): Promise<void>
   /** The job is through. */
@@ -216,6 +221,8 @@ export interface Transferring {
   readonly source?: (() => TransferSource) | undefined
   /** Of stores whose checkpoints commit with their batches. */
   readonly target?: (() => Promise<TransferTarget>) | undefined
+  /** Of stores that can be moved while they are in use. */
+  readonly capture?: (() => Promise<TransferCapture>) | undefined
   /** Of all others. */
   readonly sink?: (() => TransferSink) | undefined
 }

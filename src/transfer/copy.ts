@@ -18,6 +18,8 @@ export interface Copying {
   readonly target: TransferTarget
   readonly plan: TransferPlan
   readonly request: JobRequest
+  /** The source is written to meanwhile: what names something that came later, or went, is told of afterwards. */
+  readonly online: boolean
   readonly quarantineLimit: number
   readonly quarantineFile: string | undefined
   readonly signal: AbortSignal | undefined
@@ -131,7 +133,8 @@ export class Copier {
     const before = this.#checkpoint
     let set: readonly Quarantined[] = []
     let kept: Checkpoint = before
-    const outcome = await job.write(records, ({ present, refused, state = null }) => {
+    const outcome = await job.write(records, ({ present, refused: all, state = null }) => {
+      const refused = this.options.online ? [] : all
       set = [
         ...faults,
         ...refused.map(({ index, reason }) => ({ ...keyOf(records[index] as (typeof records)[number]), reason })),
@@ -153,7 +156,8 @@ export class Copier {
     })
     this.#checkpoint = kept
     this.#bytes += batch.bytes
-    quarantine.add(set, [...faulty, ...outcome.refused.map(({ index }) => records[index] as (typeof records)[number])])
+    const refused = this.options.online ? [] : outcome.refused
+    quarantine.add(set, [...faulty, ...refused.map(({ index }) => records[index] as (typeof records)[number])])
     this.#tell()
   }
 

@@ -84,7 +84,9 @@ export async function makePlan(
     vectors: vectorsOf(from, to, wishes),
     limits: { ...DEFAULT_LIMITS, ...wishes.limits },
     present,
-    bulk: present === 0 && from.tables !== undefined && to.tables !== undefined && tenantId === undefined,
+    // Rows that are removed and made again while they are read would be there twice.
+    bulk:
+      !wishes.online && present === 0 && from.tables !== undefined && to.tables !== undefined && tenantId === undefined,
     made: madeFor(from, to),
   }
 }
@@ -126,7 +128,7 @@ export async function checkPlan(plan: TransferPlan, source: TransferSource, wish
   if (wishes.tenantId !== plan.scope.tenantId) differs('tenant')
   const wanted = wishes.kinds?.filter((kind) => plan.to.kinds.includes(kind))
   if (wanted && inOrder(wanted).join() !== plan.scope.kinds.join()) differs('choice of kinds')
-  if ((await source.fingerprint(plan.scope)) !== plan.fingerprint)
+  if (!wishes.online && (await source.fingerprint(plan.scope)) !== plan.fingerprint)
     throw new ConflictError(
       'the source has been written to since the transfer was stopped: give it up with --abandon, and begin again',
     )

@@ -1,4 +1,4 @@
-import type { TransferSource, TransferTarget } from '../contract/transfer.js'
+import type { TransferJob, TransferSource, TransferTarget } from '../contract/transfer.js'
 import type { TransferPlan, TransferReport, TransferVerification, TransferWishes } from '../contract/transfer-plan.js'
 import { ConflictError, StorageError } from '../errors.js'
 import { type Copied, Copier } from './copy.js'
@@ -21,9 +21,17 @@ export interface Means {
 
 const LEASE = 30_000
 
+/** What is done between the copy and the end of its job; false: it was stopped. */
+export type Follow = (job: TransferJob, plan: TransferPlan) => Promise<boolean>
+
 /** Plans, copies and verifies. */
-export async function runTransfer(ends: Ends, wishes: TransferWishes, means: Means): Promise<TransferReport> {
-  return new Run(ends, wishes, means).run()
+export async function runTransfer(
+  ends: Ends,
+  wishes: TransferWishes,
+  means: Means,
+  follow?: Follow,
+): Promise<TransferReport> {
+  return new Run(ends, wishes, means, follow).run()
 }
 
 class Run {
@@ -32,6 +40,7 @@ class Run {
     readonly ends: Ends,
     readonly wishes: TransferWishes,
     readonly means: Means,
+    readonly follow?: Follow | undefined,
   ) {
     this.#started = means.clock()
   }
@@ -45,7 +54,7 @@ class Run {
     const copied = wishes.verifyOnly ? null : await this.#copy(plan)
     if (copied?.interrupted) return this.#report(plan, copied, null, left !== null)
     const { source } = this.ends
-    const changed = !wishes.verifyOnly && (await source.fingerprint(plan.scope)) !== plan.fingerprint
+    const changed = !wishes.verifyOnly && !wishes.online && (await source.fingerprint(plan.scope)) !== plan.fingerprint
     const verified = wishes.verify === false ? null : await this.#compared(plan)
     const report = { ...this.#report(plan, copied, verified, left !== null), sourceChanged: changed }
     return { ...report, interrupted: verified === null && wishes.signal?.aborted === true }
@@ -89,6 +98,7 @@ class Run {
       target: this.ends.target,
       plan,
       request,
+      online: wishes.online === true,
       quarantineLimit,
       quarantineFile,
       signal,
@@ -98,16 +108,21 @@ class Run {
     if (copied.interrupted) await copied.job.release()
     else {
       onProgress?.({ phase: 'finish', records: 0, total, bytes: 0 })
-      await this.#finish(copied.job)
+      if (!(await this.#finish(copied.job, plan))) return { ...copied, interrupted: true }
       onProgress?.({ phase: 'finish', records: total, total, bytes: 0 })
     }
     return copied
   }
 
-  async #finish(job: Copied['job']): Promise<void> {
+  async #finish(job: TransferJob, plan: TransferPlan): Promise<boolean> {
     try {
       await job.finish()
+      if (this.follow && !(await this.follow(job, plan))) {
+        await job.release()
+        return false
+      }
       await job.complete()
+      return true
     } catch (error) {
       await job.release().catch(() => undefined)
       throw error

@@ -30,6 +30,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'erase',
     'archive',
     'fallback',
+    'moving',
   ],
   ['composed'],
   ['memory', 'configuration', 'spellings', 'places', 'owner'],
@@ -37,6 +38,8 @@ const LEVELS: readonly (readonly string[])[] = [
   ['backend'],
   ['entries'],
   ['with-fallback', 'create-memory', 'run-transfer'],
+  ['run-probes'],
+  ['run-online'],
   ['environment'],
   ['integrations', 'cli', 'index', 'backend-kit'],
 ]
@@ -164,7 +167,7 @@ const isMember = (node: ts.Node, object: string, member?: string): boolean =>
 describe('the rooms between the doors', () => {
   const inner = sources.filter(
     ({ path }) =>
-      !/^src\/(memory\.ts|create-memory\.ts|run-transfer\.ts|owner\.ts|backend\.ts|with-fallback\.ts|environment\.ts|integrations\/|cli\/)/.test(
+      !/^src\/(memory\.ts|create-memory\.ts|run-transfer\.ts|run-online\.ts|owner\.ts|backend\.ts|with-fallback\.ts|environment\.ts|integrations\/|cli\/)/.test(
         path,
       ),
   )

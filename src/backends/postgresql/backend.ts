@@ -4,6 +4,7 @@ import type { VectorSettings } from '../../contract/embedder.js'
 import type { EraseTarget, RetentionOptions, RetentionPolicy } from '../../contract/erase.js'
 import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
+import type { Move } from '../../contract/online.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../../contract/statistics.js'
 import type { Counters, Logger } from '../../contract/telemetry.js'
@@ -18,6 +19,7 @@ import type { SqlStoreContext } from '../sql/context.js'
 import type { Appends, SqlRunner } from '../sql/engine.js'
 import { SqlFollowed } from '../sql/followed.js'
 import { sqlJournal } from '../sql/journal.js'
+import { checkMoved, moveOf } from '../sql/moves.js'
 import { sweepStore } from '../sql/purge.js'
 import { retainStore } from '../sql/retention.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
@@ -95,7 +97,10 @@ export class PostgresqlBackend implements Backend {
       const access = (settings.rowLevelSecurity ? securedAccess : plainAccess)({ ...connections, engine: store.engine })
       const { upkeep } = access
       this.#capabilities = { ...this.#capabilities, durability: await findDurability(client) }
-      if (!settings.loads) await checkLoaded(store, upkeep)
+      if (!settings.loads) {
+        await checkLoaded(store, upkeep)
+        await checkMoved(store, upkeep)
+      }
       await checkAnalyzer(store, upkeep)
       await store.vectors.open(store, upkeep)
       if (store.engine.vectors && store.vectors.enabled) await indexMissing(store.engine, upkeep)
@@ -164,6 +169,7 @@ export class PostgresqlBackend implements Backend {
     const { store, access } = this.#open
     return {
       target: async () => (await import('./transfer-target.js')).postgresqlTarget(this.settings, store, access.upkeep),
+      capture: async () => (await import('./transfer-capture.js')).postgresqlCapture(this.settings),
     }
   }
 
@@ -231,6 +237,11 @@ export class PostgresqlBackend implements Backend {
   async settle(options: SettleOptions): Promise<SettleReport> {
     const { settler } = this.#opened
     return settler ? settler.settle(options) : { pending: 0, parked: 0 }
+  }
+
+  moving(): Promise<Move | null> {
+    const { store, access } = this.#opened
+    return moveOf(store, access.upkeep)
   }
 
   async ping(): Promise<boolean> {

@@ -62,19 +62,19 @@ const indexes = `
   WHERE ${ours} AND m.amname NOT IN ('hnsw', 'ivfflat')
     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))`
 
-/** One that is switched off is as good as none, which its definition does not tell. */
+/** Those of a move under way are no part of the schema. One that is switched off is as good as none, which its definition does not tell. */
 const triggers = `
   SELECT 'trigger ' || t.relname || '.' || g.tgname AS object,
     pg_get_triggerdef(g.oid, true) || CASE g.tgenabled WHEN 'D' THEN ' (disabled)' WHEN 'R' THEN ' (on replicas only)'
       WHEN 'A' THEN ' (on replicas too)' ELSE '' END AS description
   FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-  WHERE ${ours} AND NOT g.tgisinternal`
+  WHERE ${ours} AND NOT g.tgisinternal AND left(g.tgname, 15) <> 'bruno_transfer_'`
 
 const functions = `
   SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS object,
     pg_get_functiondef(p.oid) AS description
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-  WHERE n.nspname = current_schema() AND left(p.proname, 6) = 'bruno_' AND p.prokind = 'f'
+  WHERE n.nspname = current_schema() AND left(p.proname, 6) = 'bruno_' AND left(p.proname, 15) <> 'bruno_transfer_' AND p.prokind = 'f'
     AND p.proname NOT IN (${SEARCH_FUNCTIONS.map((name) => `'${name}'`).join(', ')})`
 
 const catalogSql = [tables, sequences, columns, constraints, indexes, triggers, functions].join('\n  UNION ALL')

@@ -2,6 +2,7 @@ import {
   BrunoMemoryError,
   ConflictError,
   ConnectionError,
+  MovedError,
   NotFoundError,
   OverloadedError,
   StorageError,
@@ -61,6 +62,7 @@ type Make = (code: string, options: { cause: PostgresqlFailure }) => BrunoMemory
 
 /** By SQLSTATE, the longest prefix first. */
 const KNOWN: readonly (readonly [prefix: string, make: Make])[] = [
+  ['BM001', (_, o) => new MovedError('this memory has been moved to another store: open that one', o)],
   ['23505', (_, o) => new ConflictError('a record with this key exists already', o)],
   ['23503', (_, o) => new NotFoundError('record that this one names', o)],
   ['23', (code, o) => new StorageError(`the row was refused by a constraint of the database (${code})`, o)],

@@ -1,17 +1,16 @@
 import type { Client } from 'pg'
 import type { Kind } from '../../../schema/column.js'
 import type { PostgresqlOptions } from '../../contract/options.js'
-import { encodeVector } from '../../embeddings/vector.js'
 import { BrunoMemoryError, ConnectionError } from '../../errors.js'
-import type { SearchKind } from '../../model/records.js'
 import type { Layout } from '../sql/transfer-layout.js'
-import type { BulkVector, Loaded, TableLoader } from '../sql/transfer-target.js'
-import { partOf } from '../sql/vectors.js'
+import type { Loaded, TableLoader } from '../sql/transfer-parts.js'
 import { codeOf, isLost, translateError } from './errors.js'
+import { loadVectors } from './transfer-bulk-vectors.js'
 import { CopyingSession, connectCopying } from './transfer-client.js'
 import { copyRows } from './transfer-copy.js'
 import { restoreIndexes, stripIndexes } from './transfer-indexes.js'
 import { Parents } from './transfer-parents.js'
+import { removeRows, replaceRows } from './transfer-replace.js'
 
 type Row = readonly unknown[]
 
@@ -149,6 +148,30 @@ export class PostgresqlLoader implements TableLoader {
   }
 
   async #merge(session: CopyingSession, layout: Layout, rows: readonly Row[]): Promise<Loaded[]> {
+    const { incoming, columns: names } = await this.#staged(session, layout, rows)
+    const columns = names.map((name) => `"${name}"`).join(', ')
+    const same = layout.key
+      .map((at) => `"${layout.cells[at]?.column}"`)
+      .map((name) => `t.${name} = i.${name}`)
+      .join(' and ')
+    const { rows: there } = await session.query(
+      `select ord from ${incoming} as i where exists (select 1 from ${layout.table} as t where ${same})`,
+    )
+    await session.query(
+      `insert into ${layout.table} (${columns}, revision) select ${columns}, nextval('bruno_revision') from ${incoming} order by ord on conflict do nothing`,
+    )
+    const { rows: missing } = await session.query(
+      `select ord from ${incoming} as i where not exists (select 1 from ${layout.table} as t where ${same})`,
+    )
+    const results = new Array<Loaded>(rows.length).fill('new')
+    for (const [ord] of there) results[Number(ord)] = 'present'
+    for (const [ord] of missing)
+      results[Number(ord)] = { reason: 'position: is taken by another message of the conversation' }
+    return results
+  }
+
+  /** Puts rows into a table of their own. */
+  async #staged(session: CopyingSession, layout: Layout, rows: readonly Row[]) {
     const shape = shapeOf(layout, ['seq', 'revision'])
     const columns = shape.columns.map((name) => `"${name}"`).join(', ')
     const incoming = `incoming_${layout.table}`
@@ -170,87 +193,21 @@ export class PostgresqlLoader implements TableLoader {
       into,
       rows.map((row, i) => [i, ...picked(shape, row)]),
     )
-    const same = layout.key
-      .map((at) => `"${layout.cells[at]?.column}"`)
-      .map((name) => `t.${name} = i.${name}`)
-      .join(' and ')
-    const { rows: there } = await session.query(
-      `select ord from ${incoming} as i where exists (select 1 from ${layout.table} as t where ${same})`,
-    )
-    await session.query(
-      `insert into ${layout.table} (${columns}, revision) select ${columns}, nextval('bruno_revision') from ${incoming} order by ord on conflict do nothing`,
-    )
-    const { rows: missing } = await session.query(
-      `select ord from ${incoming} as i where not exists (select 1 from ${layout.table} as t where ${same})`,
-    )
-    const results = new Array<Loaded>(rows.length).fill('new')
-    for (const [ord] of there) results[Number(ord)] = 'present'
-    for (const [ord] of missing)
-      results[Number(ord)] = { reason: 'position: is taken by another message of the conversation' }
-    return results
+    return { incoming, columns: shape.columns }
   }
 
-  async loadVectors(session: CopyingSession, rows: readonly BulkVector[]): Promise<void> {
-    const now = Date.parse(
-      String(
-        (await session.query(`select to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`)).rows[0]?.[0],
-      ),
-    )
-    await copyRows(
-      session,
-      {
-        table: 'bruno_embeddings',
-        columns: [
-          'tenant_id',
-          'space',
-          'kind',
-          'scope',
-          'record_id',
-          'user_id',
-          'record_seq',
-          'part',
-          'content_hash',
-          'vector',
-          'created_at',
-          'updated_at',
-          'version',
-          'revision',
-        ],
-        kinds: [
-          'key',
-          'key',
-          'text',
-          'key',
-          'key',
-          'key',
-          'integer',
-          'integer',
-          'bytes',
-          'bytes',
-          'instant',
-          'instant',
-          'integer',
-          'integer',
-        ],
-      },
-      rows.map((row) => [
-        row.tenantId,
-        row.space,
-        row.kind,
-        row.scope,
-        row.recordId,
-        row.userId,
-        row.recordSeq,
-        partOf(row.tenantId, row.space, row.kind as SearchKind),
-        Buffer.from(row.hash),
-        encodeVector(row.vector),
-        now,
-        now,
-        1,
-        0,
-      ]),
-    )
+  async replace(session: CopyingSession, layout: Layout, rows: readonly Row[]): Promise<void> {
+    await replaceRows(session, layout, await this.#staged(session, layout, rows))
   }
+
+  remove = removeRows
+
+  async unfence(session: CopyingSession): Promise<() => Promise<void>> {
+    await session.query(`set local bruno.transfer = 'on'`)
+    return async () => undefined
+  }
+
+  loadVectors = loadVectors
 
   async lockJobs(session: CopyingSession): Promise<void> {
     await session.query('lock table bruno_transfers in exclusive mode')

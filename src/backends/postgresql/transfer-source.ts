@@ -1,8 +1,7 @@
 import type postgres from 'postgres'
 import type { PostgresqlOptions } from '../../contract/options.js'
-import type { TransferSource } from '../../contract/transfer.js'
 import { openSqlSource } from '../sql/transfer-open.js'
-import type { TableReader } from '../sql/transfer-source.js'
+import type { SqlSource, TableReader } from '../sql/transfer-source.js'
 import { END, type Sql } from './connect.js'
 import { translateError } from './errors.js'
 import { type PostgresqlMigrationClient, postgresqlMigrationTarget } from './migration.js'
@@ -32,6 +31,15 @@ class PostgresqlReader implements TableReader {
     }
   }
 
+  async snapshot<T>(work: () => Promise<T>): Promise<T> {
+    await this.rows('begin isolation level repeatable read read only', [], [])
+    try {
+      return await work()
+    } finally {
+      await this.rows('rollback', [], []).catch(() => undefined)
+    }
+  }
+
   async revision(): Promise<number> {
     return Number((await this.rows('select last_value from bruno_revision', [], ['integer']))[0]?.[0] ?? 0)
   }
@@ -42,7 +50,7 @@ class PostgresqlReader implements TableReader {
 }
 
 /** Reads a database as it is: of this schema or an older one, while others use it. */
-export async function postgresqlTransferSource(options: PostgresqlOptions): Promise<TransferSource> {
+export async function postgresqlTransferSource(options: PostgresqlOptions): Promise<SqlSource> {
   const sql = await unlimited(options)
   try {
     // A role that policies bind would see nothing of all that is there: it gets an error instead.

@@ -105,7 +105,7 @@ export async function saveCheckpoint(
   store: SqlStoreContext,
   session: SqlSession,
   { id, epoch, lease }: Ownership,
-  checkpoint: string,
+  checkpoint: string | null,
 ): Promise<void> {
   const values = { id, epoch, checkpoint, leaseUntil: until(store, lease), now: now(store) }
   if ((await session.run(statements(store.engine).save, values)) === 0) fenced()

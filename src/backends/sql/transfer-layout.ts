@@ -20,7 +20,7 @@ export interface Parent {
 
 /** The columns of a kind of records in their order, and where what matters of them stands. */
 export interface Layout {
-  readonly kind: RecordKind
+  readonly kind: RecordKind | 'operation'
   readonly table: string
   readonly cells: readonly Cell[]
   /** The logical key, by the columns' places. */
@@ -40,8 +40,7 @@ const SPECS: { readonly [K in RecordKind]: Table<string, Columns> } = {
   document: tables.documents,
 }
 
-function layoutOf(kind: RecordKind): Layout {
-  const spec = SPECS[kind]
+function layoutOf(kind: Layout['kind'], spec: Table<string, Columns>): Layout {
   const cells = Object.entries(spec.columns).map(([key, column]) => ({
     key,
     column: columnName(key),
@@ -57,9 +56,14 @@ function layoutOf(kind: RecordKind): Layout {
   return { kind, table: spec.name, cells, key: spec.key.map(at), parent, at }
 }
 
-export const LAYOUTS = Object.fromEntries(RECORD_KINDS.map((kind) => [kind, layoutOf(kind)])) as unknown as {
-  readonly [K in RecordKind]: Layout
+export const LAYOUTS = Object.fromEntries(
+  RECORD_KINDS.map((kind) => [kind, layoutOf(kind, SPECS[kind])]),
+) as unknown as {
+  readonly [K in RecordKind]: Layout & { readonly kind: K }
 }
+
+/** What keeps operations from running twice: no records, moved with a memory that is in use. */
+export const OPERATIONS: Layout = layoutOf('operation', tables.operations)
 
 /** Where a record with a vector has its scope: a column, or nothing for a memory. */
 export const SCOPE: { readonly [K in RecordKind]?: string | null } = {

@@ -7,8 +7,8 @@ import { useLanguage } from './analyzer.js'
 import type { SqlContext } from './context.js'
 import { perEngine, type SqlSession } from './engine.js'
 import { LAYOUTS } from './transfer-layout.js'
+import type { SqlTargetParts } from './transfer-parts.js'
 import { rowOf } from './transfer-row.js'
-import type { SqlTargetParts } from './transfer-target.js'
 
 const statements = perEngine((engine) => {
   const { conversations: c } = engine.tables

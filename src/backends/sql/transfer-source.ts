@@ -1,8 +1,7 @@
 import type { EmbeddingSpace } from '../../contract/embedder.js'
+import type { ChangedKey } from '../../contract/online.js'
 import type {
-  BatchLimits,
   Carried,
-  CarriedVector,
   ReadOptions,
   TransferBatch,
   TransferRange,
@@ -10,11 +9,11 @@ import type {
   TransferSide,
   TransferSource,
 } from '../../contract/transfer.js'
-import { decodeVector } from '../../embeddings/vector.js'
 import { StorageError } from '../../errors.js'
 import type { RecordKind } from '../../model/records.js'
-import { LAYOUTS, type Layout, SCOPE } from './transfer-layout.js'
-import { carriedRow, faultOf } from './transfer-row.js'
+import { batches, carried, type Reading } from './transfer-batches.js'
+import { withParents } from './transfer-find.js'
+import { LAYOUTS, type Layout, OPERATIONS, SCOPE } from './transfer-layout.js'
 
 /** What differs between the engines when tables are read as they are. */
 export interface TableReader {
@@ -28,6 +27,8 @@ export interface TableReader {
   placeholder(n: number): string
   /** Whether rows stand in the order of `seq`: they are read fastest so. */
   readonly bySeq: boolean
+  /** Has the work see one state of the store. */
+  snapshot<T>(work: () => Promise<T>): Promise<T>
   /** The store-wide counter of writes. */
   revision(): Promise<number>
   close(): Promise<void>
@@ -43,16 +44,6 @@ export interface SqlSourceParts {
 const KINDS = Object.keys(LAYOUTS) as RecordKind[]
 /** What the tables hold beside the record and is not read where an older schema lacks it. */
 const name = (table: string, column: string): string => `${table}."${column}"`
-
-interface Reading {
-  readonly layout: Layout
-  /** The text up to WHERE. */
-  readonly select: string
-  readonly kinds: readonly string[]
-  readonly order: readonly string[]
-  readonly columns: number
-  readonly values: readonly unknown[]
-}
 
 /** Reads the tables of an SQL store, of this schema or an older one, by their keys. */
 export class SqlSource implements TransferSource {
@@ -174,7 +165,7 @@ export class SqlSource implements TransferSource {
     const kinds: string[] = layout.cells.map(({ kind }) => kind)
     const values: unknown[] = []
     let joins = ''
-    const scope = SCOPE[layout.kind]
+    const scope = layout.kind === 'operation' ? undefined : SCOPE[layout.kind]
     if (scope !== undefined && space) {
       const at = layout.at(scope ?? '')
       const scoped = at < 0 ? `''` : name('t', layout.cells[at]?.column ?? '')
@@ -196,6 +187,38 @@ export class SqlSource implements TransferSource {
     return { layout, select, kinds, values, order: this.#order(layout, tenantId), columns: layout.cells.length }
   }
 
+  /** Records by their keys, with the users and conversations that they name, all of one moment. */
+  find(keys: readonly ChangedKey[]): Promise<readonly Carried[]> {
+    const { reader } = this.parts
+    return reader.snapshot(() => withParents(keys, (kind, some) => this.#found(kind, some)))
+  }
+
+  async #found(kind: RecordKind, keys: readonly (readonly string[])[]): Promise<Carried[]> {
+    const reading = await this.#reading(LAYOUTS[kind], { after: null, limits: { records: 0, bytes: 0 }, holders: true })
+    const rows = await this.#keyed(reading, keys)
+    const mended = await this.#mended(reading.layout, rows)
+    return rows.map((row) => carried(reading, row, mended.get(row) ?? null))
+  }
+
+  /** Rows of operations by their keys. */
+  async operations(keys: readonly (readonly string[])[]): Promise<unknown[][]> {
+    const reading = await this.#reading(OPERATIONS, { after: null, limits: { records: 0, bytes: 0 } })
+    return (await this.#keyed(reading, keys)).map((row) => row.slice(0, reading.columns))
+  }
+
+  async #keyed({ layout, ...reading }: Reading, keys: readonly (readonly string[])[]): Promise<unknown[][]> {
+    if (keys.length === 0) return []
+    const { reader } = this.parts
+    const values = [...reading.values]
+    const bound = (value: string): string => {
+      values.push(value)
+      return reader.placeholder(values.length)
+    }
+    const columns = layout.key.map((at) => name('t', layout.cells[at]?.column ?? '')).join(', ')
+    const named = keys.map((key) => `(${key.map(bound).join(', ')})`).join(', ')
+    return reader.rows(`${reading.select} where (${columns}) in (values ${named})`, values, reading.kinds)
+  }
+
   async close(): Promise<void> {
     await this.parts.reader.close()
   }
@@ -207,45 +230,3 @@ const describedSpace = ({ provider, model, dimensions, metric }: EmbeddingSpace)
   dimensions,
   metric,
 })
-
-/** About so many bytes, without looking at each letter. */
-function sizeOf(row: readonly unknown[]): number {
-  let size = 0
-  for (const value of row)
-    size += typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.length : 8
-  return size
-}
-
-function* batches(
-  reading: Reading,
-  rows: readonly unknown[][],
-  mended: ReadonlyMap<unknown[], string>,
-  limits: BatchLimits,
-): Generator<TransferBatch> {
-  let records: Carried[] = []
-  let bytes = 0
-  for (const [i, values] of rows.entries()) {
-    records.push(carried(reading, values, mended.get(values) ?? null))
-    bytes += sizeOf(values)
-    if (bytes < limits.bytes && i + 1 < rows.length) continue
-    yield { records, bytes, cursor: cursorOf(reading, values) }
-    records = []
-    bytes = 0
-  }
-}
-
-const cursorOf = ({ layout, order }: Reading, values: readonly unknown[]): string =>
-  JSON.stringify(order.map((column) => values[layout.cells.findIndex((cell) => cell.column === column)]))
-
-function carried({ layout, columns }: Reading, values: readonly unknown[], mended: string | null): Carried {
-  const row = values.slice(0, columns)
-  const [vector, hash, holder] = values.slice(columns) as [Uint8Array | null, Uint8Array | null, string | null]
-  let fault = mended ?? faultOf(layout, row)
-  let kept: CarriedVector | null = null
-  try {
-    if (vector) kept = { vector: decodeVector(vector), hash: hash ?? new Uint8Array() }
-  } catch {
-    fault ??= 'vector: cannot be read'
-  }
-  return carriedRow(layout.kind, row, { vector: kept, holder: holder ?? undefined, fault })
-}

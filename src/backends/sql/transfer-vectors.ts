@@ -2,7 +2,7 @@ import type { Carried } from '../../contract/transfer.js'
 import type { SearchKind } from '../../model/records.js'
 import type { SqlSession } from './engine.js'
 import { LAYOUTS, SCOPE } from './transfer-layout.js'
-import type { BulkVector, SqlTargetParts } from './transfer-target.js'
+import type { BulkVector, SqlTargetParts } from './transfer-parts.js'
 import { writeVectors } from './vector-writing.js'
 
 /** Stores the vectors of records that are new. */

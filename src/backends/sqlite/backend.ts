@@ -5,6 +5,7 @@ import type { VectorSettings } from '../../contract/embedder.js'
 import type { EraseTarget, RetentionOptions, RetentionPolicy } from '../../contract/erase.js'
 import type { Followed, SemanticSearch } from '../../contract/follow.js'
 import type { Journal } from '../../contract/journal.js'
+import type { Move } from '../../contract/online.js'
 import type { SqliteOptions } from '../../contract/options.js'
 import type { PurgeOptions, SettleOptions, SettleReport } from '../../contract/statistics.js'
 import type { Counters, Logger } from '../../contract/telemetry.js'
@@ -19,6 +20,7 @@ import type { SqlStoreContext } from '../sql/context.js'
 import type { SqlRunner } from '../sql/engine.js'
 import { SqlFollowed } from '../sql/followed.js'
 import { sqlJournal } from '../sql/journal.js'
+import { checkMoved, moveOf } from '../sql/moves.js'
 import { sweepStore } from '../sql/purge.js'
 import { retainStore } from '../sql/retention.js'
 import { sqlScope, sqlUnitScope } from '../sql/scope.js'
@@ -87,7 +89,10 @@ export class SqliteBackend implements Backend {
       const gate = new WriteGate(new SqliteSession(writer, 'write'), { busyTimeout, writeTimeout })
       const store = this.#store(analyzer)
       const runner = makeRunner(gate, reader, writer)
-      if (!this.settings.loads) await checkLoaded(store, runner)
+      if (!this.settings.loads) {
+        await checkLoaded(store, runner)
+        await checkMoved(store, runner)
+      }
       await checkAnalyzer(store, runner)
       const clients = reader ? [writer, reader] : [writer]
       if (store.vectors.enabled || (await hasSpace(store, runner))) {
@@ -152,6 +157,7 @@ export class SqliteBackend implements Backend {
     return {
       target: async () =>
         (await import('./transfer-target.js')).sqliteTarget(this.settings.databasePath, store, upkeep, gate),
+      capture: async () => (await import('./transfer-capture.js')).sqliteCapture(this.settings),
     }
   }
 
@@ -197,6 +203,11 @@ export class SqliteBackend implements Backend {
   async settle(options: SettleOptions): Promise<SettleReport> {
     const { settler } = this.#opened
     return settler ? settler.settle(options) : { pending: 0, parked: 0 }
+  }
+
+  moving(): Promise<Move | null> {
+    const { store, upkeep } = this.#opened
+    return moveOf(store, upkeep)
   }
 
   async ping(): Promise<boolean> {

@@ -25,9 +25,11 @@ interface ForeignKeyRow {
   readonly onDelete: string
 }
 
+// Triggers of a move under way are no part of the schema.
 // `_` is a wildcard of LIKE: GLOB takes it as it stands.
 const masterSql = `SELECT m.type, m.name, m.tbl_name AS "table", m.sql FROM sqlite_master m
   WHERE m.tbl_name GLOB 'bruno_*' AND m.tbl_name <> '${journalTable}'
+    AND NOT (m.type = 'trigger' AND m.name GLOB 'bruno_transfer_*')
     AND NOT EXISTS (SELECT 1 FROM pragma_table_list t WHERE t.schema = 'main' AND t.name = m.tbl_name AND t.type = 'shadow')`
 const columnsSql = 'SELECT name, type, "notnull", dflt_value AS "default", pk, hidden FROM pragma_table_xinfo(?)'
 const indexesSql = 'SELECT name, "unique", origin FROM pragma_index_list(?)'

@@ -2,6 +2,7 @@ import {
   BrunoMemoryError,
   ConflictError,
   ConnectionError,
+  MovedError,
   NotFoundError,
   OverloadedError,
   StorageError,
@@ -21,6 +22,8 @@ export function translateError(error: unknown): Error {
   const options = { cause: error }
   if (/^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY|ROWID)/.test(code))
     return new ConflictError('a record with this key exists already', options)
+  if (code === 'SQLITE_CONSTRAINT_TRIGGER' && (error as Error).message === 'bruno_memory_moved')
+    return new MovedError('this memory has been moved to another store: open that one', options)
   if (code === 'SQLITE_CONSTRAINT_FOREIGNKEY') return new NotFoundError('record that this one names', options)
   if (isBusy(error)) return new TimeoutError('the database is locked by another process', options)
   if (code === 'SQLITE_FULL')

@@ -2,15 +2,14 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import type { SqliteOptions } from '../../contract/options.js'
-import type { TransferSource } from '../../contract/transfer.js'
 import { ConfigurationError } from '../../errors.js'
 import { openSqlSource } from '../sql/transfer-open.js'
-import type { TableReader } from '../sql/transfer-source.js'
+import type { SqlSource, TableReader } from '../sql/transfer-source.js'
 import { translateError } from './errors.js'
 import { sqliteMigrationTarget } from './migration.js'
 import { isPrivate, openReader } from './open.js'
 
-class SqliteReader implements TableReader {
+export class SqliteReader implements TableReader {
   readonly bySeq = true
   readonly #statements = new Map<string, Database.Statement<unknown[], unknown>>()
   constructor(readonly client: Database.Database) {}
@@ -42,6 +41,15 @@ class SqliteReader implements TableReader {
     return Buffer.isBuffer(row?.[0]) ? row[0] : null
   }
 
+  async snapshot<T>(work: () => Promise<T>): Promise<T> {
+    this.client.exec('begin')
+    try {
+      return await work()
+    } finally {
+      this.client.exec('rollback')
+    }
+  }
+
   async revision(): Promise<number> {
     return Number((await this.rows('select value from bruno_revision', []))[0]?.[0] ?? 0)
   }
@@ -55,7 +63,7 @@ class SqliteReader implements TableReader {
 export async function sqliteTransferSource({
   databasePath,
   busyTimeout = 5000,
-}: SqliteOptions): Promise<TransferSource> {
+}: Pick<SqliteOptions, 'databasePath' | 'busyTimeout'>): Promise<SqlSource> {
   if (isPrivate(databasePath)) throw new ConfigurationError('a database in memory cannot be read by another connection')
   if (!existsSync(databasePath)) throw new ConfigurationError(`there is no memory at ${databasePath}`)
   const client = await openReader({ databasePath, busyTimeout })
