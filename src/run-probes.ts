@@ -71,14 +71,15 @@ interface Sides {
 /** How many questions were answered alike. */
 async function alike({ here, there, catchUp }: Sides, message: Message): Promise<number> {
   for (let attempt = 1; ; attempt++) {
-    await catchUp()
     const before = await answersOf(here, message)
+    // All that the first answer tells of has been brought over by then.
+    await catchUp()
     const theirs = await answersOf(there, message)
     if (theirs.join() === before.join()) return theirs.length
     const after = await answersOf(here, message)
-    if (theirs.join() === after.join()) return theirs.length
-    if (attempt < TRIES) await sleep(50 * attempt)
-    else if (before.join() !== after.join()) return 0
-    else throw new StorageError('both sides answer the same questions differently: nothing was switched')
+    if (before.join() === after.join())
+      throw new StorageError('both sides answer the same questions differently: nothing was switched')
+    if (attempt === TRIES) return 0
+    await sleep(20)
   }
 }

@@ -75,6 +75,8 @@ test('the commands of docs/transfer.md do one after the other what they say', as
     ['./restored.db', join(folder, 'restored.db')],
     ['backup.bma', join(folder, 'backup.bma')],
     ['postgres://localhost/app', await freshDatabase()],
+    ['postgres://localhost/live', await freshDatabase()],
+    ['600', '1'],
     ['redis://localhost:6379?prefix=', `${servers.REDIS_URL}?prefix=${name}`],
     ['qdrant://127.0.0.1:6333/', `${servers.QDRANT_URL.replace(/^http/, 'qdrant')}/${name}`],
   ] as const

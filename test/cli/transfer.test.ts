@@ -30,6 +30,37 @@ describe('transfer', () => {
     expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/error \(conflict\).*--merge/) })
   })
 
+  test('moves a memory that is in use, says how long writers waited, and the old one sends them on', async () => {
+    const { from, to } = await filled()
+    const moved = await cli(['transfer', '--online', '--from', from, '--to', to])
+    expect([moved.code, moved.stderr]).toEqual([0, ''])
+    expect(moved.stdout).toMatch(/switched: the target has taken its place[\s\S]*writers waited \d+ ms/)
+    const old = createBackend(`sqlite:${from}`)
+    await expect(old.connect()).rejects.toThrow(/has been moved to .*to\.db: open that one/)
+    await old.close()
+    const again = await cli(['transfer', '--online', '--from', from, '--to', to])
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/has been moved to .*to\.db already/) })
+    const back = await cli(['transfer', '--switch-back', '--from', from, '--to', to])
+    expect(back).toMatchObject({ code: 1, stderr: expect.stringMatching(/was not followed \(--soak\)/) })
+  })
+
+  test('refuses what does not go with a memory in use', async () => {
+    const { from, to } = await filled(1)
+    for (const [flags, message] of [
+      [['--online', '--kinds', 'message'], /--kinds does not go with --online/],
+      [['--online', '--no-verify'], /--no-verify does not go with --online/],
+      [['--soak', '5'], /--soak goes with --online/],
+      [['--online', '--soak', 'long'], /--soak/],
+      [['--switch-back'], /nothing was switched/],
+    ] as const) {
+      const { code, stderr } = await cli(['transfer', '--from', from, '--to', to, ...flags])
+      expect(code, stderr).toBeGreaterThan(0)
+      expect(stderr).toMatch(message)
+    }
+    const redis = await cli(['transfer', '--online', '--from', from, '--to', `archive:${to}.bma`])
+    expect(redis).toMatchObject({ code: 1, stderr: expect.stringMatching(/cannot be kept up with a store in use/) })
+  })
+
   test('prints one JSON document for machines', async () => {
     const { from, folder } = await filled()
     const archive = join(folder, 'backup.bma')

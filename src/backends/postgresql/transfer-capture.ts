@@ -7,16 +7,20 @@ import { translateError } from './errors.js'
 import { unlimited } from './open.js'
 import { postgresqlTransferSource } from './transfer-source.js'
 
+/** In the order in which writers come to them, about: they are locked one by one, and who holds one may want another. */
 const KINDS: Readonly<Record<string, string>> = {
-  users: 'user',
-  conversations: 'conversation',
-  messages: 'message',
-  sessions: 'session',
+  operations: 'operation',
   memories: 'memory',
   documents: 'document',
-  operations: 'operation',
+  messages: 'message',
+  sessions: 'session',
+  conversations: 'conversation',
+  users: 'user',
   embeddings: '',
 }
+
+/** Milliseconds that locks are waited for, at first and at most: writers queue behind them meanwhile. */
+const PATIENCE = { first: 40, most: 400, grows: 1.3 }
 const TABLES = Object.keys(KINDS)
 
 /** A number of its own for each write: that of the row may have been drawn before another one's. */
@@ -47,6 +51,7 @@ class Connection implements CaptureConnection {
   readonly now = 'clock_timestamp()'
   readonly epoch = 'to_timestamp(0)'
   #depth = 0
+  #patience = PATIENCE.first
   constructor(
     readonly sql: Sql,
     readonly schema: string,
@@ -84,9 +89,10 @@ class Connection implements CaptureConnection {
 
   alone<T>(work: () => Promise<T>): Promise<T> {
     return this.write(async () => {
-      // Writers queue behind this lock from the moment it is asked for: it must not be waited for long.
-      await this.rows(`set local lock_timeout = '300ms'`)
+      await this.rows(`set local lock_timeout = '${Math.round(this.#patience)}ms'`)
+      this.#patience = Math.min(PATIENCE.most, this.#patience * PATIENCE.grows)
       await this.rows(`lock table ${this.#tables} in share row exclusive mode`)
+      this.#patience = PATIENCE.first
       return work()
     })
   }
