@@ -34,6 +34,9 @@ async function placed(code: string, run: string): Promise<string> {
   // Servers that outlive the tests may have something of an earlier run under these names.
   const names = /(collectionName|prefix): '(\w+)'/g
   return code
+    .replace(/'bruno-memory\/(langchain|langgraph|openai-agents)'/g, (_, name) =>
+      JSON.stringify(pathToFileURL(join(root, `src/integrations/${name}/index.ts`)).href),
+    )
     .replaceAll("'bruno-memory'", JSON.stringify(pathToFileURL(join(root, 'src/index.ts')).href))
     .replaceAll("process.env.REDIS_URL ?? 'redis://localhost:6379'", `'${servers.REDIS_URL}'`)
     .replaceAll("process.env.QDRANT_URL ?? 'http://127.0.0.1:6333'", `'${servers.QDRANT_URL}'`)
@@ -51,7 +54,8 @@ describe.each([
   ['docs/redis.md', 1],
   ['docs/observability.md', 1],
   ['docs/erase.md', 1],
-  ['docs/transfer.md', 1],
+  ['docs/transfer.md', 2],
+  ['docs/agents.md', 3],
 ] as const)('%s', (path, least) => {
   const examples = examplesOf(path)
   test(`has at least ${least} examples`, () => expect(examples.length).toBeGreaterThanOrEqual(least))

@@ -164,9 +164,14 @@ export interface TransferJob {
    * Writes a batch and the checkpoint behind it: in one transaction where the target has them, else the records first,
    * which may be written again by a resumed run without being doubled.
    *
+   * @param sent Called when this process has done its part, and the store is at work: the next batch is read meanwhile.
    * @throws ConflictError where another run owns the job by now.
    */
-  write(records: readonly Carried[], checkpoint: (outcome: WriteOutcome) => Checkpoint): Promise<WriteOutcome>
+  write(
+    records: readonly Carried[],
+    checkpoint: (outcome: WriteOutcome) => Checkpoint,
+    sent?: () => void,
+  ): Promise<WriteOutcome>
   /** Makes records what they are elsewhere, and removes what is gone there, in one transaction. Absent where it cannot. */
   apply?(present: Present): Promise<void>
   /** Makes what a load leaves to the end: indexes, counters, statistics. May be called again. */

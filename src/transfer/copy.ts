@@ -112,9 +112,12 @@ export class Copier {
         let next = await batches.next()
         while (!next.done) {
           if (signal?.aborted) return
-          const writing = this.#write(job, i, next.value, quarantine)
+          const { promise: sent, resolve } = handed()
+          const writing = this.#write(job, i, next.value, quarantine, resolve)
           // Its failure is met below, when the batch behind it has been read.
           writing.catch(() => undefined)
+          // Reading keeps this process busy: it is done while the store has something to do.
+          await Promise.race([sent, writing.catch(() => undefined)])
           const following = batches.next()
           following.catch(() => undefined)
           await writing
@@ -127,33 +130,43 @@ export class Copier {
     }
   }
 
-  async #write(job: TransferJob, range: number, batch: TransferBatch, quarantine: Quarantine): Promise<void> {
+  async #write(
+    job: TransferJob,
+    range: number,
+    batch: TransferBatch,
+    quarantine: Quarantine,
+    sent: () => void,
+  ): Promise<void> {
     const { records, faults, faulty } = this.#normaliser.take(batch.records)
     const made = records.length - (batch.records.length - faulty.length)
     const before = this.#checkpoint
     let set: readonly Quarantined[] = []
     let kept: Checkpoint = before
-    const outcome = await job.write(records, ({ present, refused: all, state = null }) => {
-      const refused = this.options.online ? [] : all
-      set = [
-        ...faults,
-        ...refused.map(({ index, reason }) => ({ ...keyOf(records[index] as (typeof records)[number]), reason })),
-      ]
-      quarantine.check(set)
-      const kind = batch.records[0]?.kind ?? ''
-      const copied = batch.records.length - set.length
-      const counts = { ...before.counts, [kind]: (before.counts[kind] ?? 0) + copied }
-      kept = {
-        range,
-        cursor: batch.cursor,
-        counts,
-        // Those made here are there for the batches behind the first one.
-        present: before.present + Math.max(0, present - made),
-        quarantined: before.quarantined + set.length,
-        state,
-      }
-      return kept
-    })
+    const outcome = await job.write(
+      records,
+      ({ present, refused: all, state = null }) => {
+        const refused = this.options.online ? [] : all
+        set = [
+          ...faults,
+          ...refused.map(({ index, reason }) => ({ ...keyOf(records[index] as (typeof records)[number]), reason })),
+        ]
+        quarantine.check(set)
+        const kind = batch.records[0]?.kind ?? ''
+        const copied = batch.records.length - set.length
+        const counts = { ...before.counts, [kind]: (before.counts[kind] ?? 0) + copied }
+        kept = {
+          range,
+          cursor: batch.cursor,
+          counts,
+          // Those made here are there for the batches behind the first one.
+          present: before.present + Math.max(0, present - made),
+          quarantined: before.quarantined + set.length,
+          state,
+        }
+        return kept
+      },
+      sent,
+    )
     this.#checkpoint = kept
     this.#bytes += batch.bytes
     const refused = this.options.online ? [] : outcome.refused
@@ -172,4 +185,12 @@ export class Copier {
     const told = { quarantined: quarantine.told, quarantinedCount: quarantine.count }
     return { job, copied: counts, present, interrupted, recovered: this.#recovered, ...told }
   }
+}
+
+function handed(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
 }

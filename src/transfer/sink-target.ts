@@ -78,7 +78,12 @@ class SinkJob implements TransferJob {
     this.epoch = job.epoch
   }
 
-  async write(records: readonly Carried[], checkpoint: (outcome: WriteOutcome) => Checkpoint): Promise<WriteOutcome> {
+  async write(
+    records: readonly Carried[],
+    checkpoint: (outcome: WriteOutcome) => Checkpoint,
+    sent?: () => void,
+  ): Promise<WriteOutcome> {
+    sent?.()
     await this.job.check()
     const outcome = await this.sink.write(records)
     const next = checkpoint(outcome)

@@ -30,15 +30,8 @@ import { type Access, plainAccess, securedAccess } from './access.js'
 import { postgresqlEngine } from './engine.js'
 import { postgresqlEraseTarget } from './erase.js'
 import { translateError } from './errors.js'
-import {
-  asking,
-  type Connections,
-  checkSearchPath,
-  checkSecurity,
-  findDurability,
-  migrate,
-  openConnections,
-} from './open.js'
+import { migrate } from './migrate-store.js'
+import { asking, type Connections, checkSearchPath, checkSecurity, findDurability, openConnections } from './open.js'
 import { indexMissing, postgresqlVectors, prepareVectors } from './vectors.js'
 
 /** The options with everything decided. */

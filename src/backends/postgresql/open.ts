@@ -1,6 +1,5 @@
 import type { PostgresqlOptions } from '../../contract/options.js'
 import { ConfigurationError } from '../../errors.js'
-import { createMigrator } from '../../migrate/migrator.js'
 import { PostgresqlClient } from './client.js'
 import { type ConnectionSettings, connector, END, type Sql } from './connect.js'
 import { translateError } from './errors.js'
@@ -25,7 +24,10 @@ export interface Connections {
   close(): Promise<void>
 }
 
-function connectionOf(options: PostgresqlOptions, changes: Partial<ConnectionSettings> = {}): ConnectionSettings {
+export function connectionOf(
+  options: PostgresqlOptions,
+  changes: Partial<ConnectionSettings> = {},
+): ConnectionSettings {
   return {
     connectionString: options.connectionString,
     applicationName: options.applicationName ?? 'bruno-memory',
@@ -67,31 +69,6 @@ export async function openConnections(options: PostgresqlOptions): Promise<Conne
     async close() {
       await Promise.all([client, maintenance, ...followers].map((each) => each?.close()))
     },
-  }
-}
-
-/** Brings the schema up to date, or checks it: a role that policies bind can only look. */
-export async function migrate(options: PostgresqlOptions): Promise<void> {
-  const { connectionString, maintenanceConnectionString, rowLevelSecurity } = options
-  const check = options.migrate === 'check' || (rowLevelSecurity && maintenanceConnectionString === undefined)
-  const connect = await connector(
-    connectionOf(options, {
-      connectionString: maintenanceConnectionString ?? connectionString,
-      statementTimeout: 0,
-      idleInTransactionTimeout: 0,
-    }),
-  )
-  const sql = connect(1)
-  try {
-    const bundle = await import('../../migrate/bundled/postgresql.js')
-    const target = postgresqlMigrationTarget(sql as unknown as PostgresqlMigrationClient)
-    const migrator = createMigrator({ target, bundle })
-    if (check) await migrator.check()
-    else await migrator.up()
-  } catch (error) {
-    throw translateError(error)
-  } finally {
-    await sql.end(END)
   }
 }
 

@@ -39,6 +39,7 @@ export async function copyRows(
     kinds,
   }: { readonly table: string; readonly columns: readonly string[]; readonly kinds: readonly Kind[] },
   rows: Iterable<readonly unknown[]>,
+  sent?: () => void,
 ): Promise<void> {
   const { from } = await import('pg-copy-streams')
   const stream = client.query(from(`copy ${table} (${columns.map((name) => `"${name}"`).join(', ')}) from stdin`))
@@ -58,5 +59,7 @@ export async function copyRows(
     if (text.length > CHUNK) await flush()
   }
   stream.end(text)
+  // Once the socket has had its turn.
+  if (sent) setImmediate(sent)
   await done
 }

@@ -38,6 +38,15 @@ function shapeOf(layout: Layout, without: readonly string[]): Shape {
 
 const picked = ({ at }: Shape, row: Row): unknown[] => at.map((i) => row[i])
 
+/** Some of the rows of a batch. */
+interface Part {
+  readonly from: number
+  readonly to: number
+  readonly bulk: boolean
+  readonly results: Loaded[]
+  readonly sent?: (() => void) | undefined
+}
+
 /** Adds rows by COPY: straight into empty tables, else by way of a table of its own. */
 export class PostgresqlLoader implements TableLoader {
   #session: Promise<CopyingSession> | null = null
@@ -85,39 +94,44 @@ export class PostgresqlLoader implements TableLoader {
     )
   }
 
-  async load(session: CopyingSession, layout: Layout, rows: readonly Row[], bulk: boolean): Promise<Loaded[]> {
+  readonly tells = true
+
+  async load(
+    session: CopyingSession,
+    layout: Layout,
+    rows: readonly Row[],
+    bulk: boolean,
+    sent?: () => void,
+  ): Promise<Loaded[]> {
     const results = new Array<Loaded>(rows.length)
     if (!bulk) {
-      await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results })
+      await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results, sent })
       return results
     }
     // A crash of the server takes the last batches back together with their checkpoints; the end of the load is waited for.
     await session.query('set local synchronous_commit = off')
     const orphans = await this.#parents.missing(session, layout, rows)
     if (orphans.size === 0) {
-      await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results })
+      await this.#some(session, layout, rows, { from: 0, to: rows.length, bulk, results, sent })
       return results
     }
     const named = rows.filter((_, i) => !orphans.has(i))
     const loaded = new Array<Loaded>(named.length)
-    await this.#some(session, layout, named, { from: 0, to: named.length, bulk, results: loaded })
+    await this.#some(session, layout, named, { from: 0, to: named.length, bulk, results: loaded, sent })
     let at = 0
     return rows.map((_, i) => (orphans.has(i) ? { reason: NAMES_NOBODY } : (loaded[at++] as Loaded)))
   }
 
   /** Halves what the server refuses until it is known which row it is. */
-  async #some(
-    session: CopyingSession,
-    layout: Layout,
-    rows: readonly Row[],
-    part: { readonly from: number; readonly to: number; readonly bulk: boolean; readonly results: Loaded[] },
-  ): Promise<void> {
-    const { from, to, bulk, results } = part
+  async #some(session: CopyingSession, layout: Layout, rows: readonly Row[], part: Part): Promise<void> {
+    const { from, to, bulk, results, sent } = part
     if (from >= to) return
     await session.query('savepoint batch')
     try {
       const some = rows.slice(from, to)
-      const loaded = bulk ? await this.#bulk(session, layout, some) : await this.#merge(session, layout, some)
+      const loaded = bulk
+        ? await this.#bulk(session, layout, some, sent)
+        : await this.#merge(session, layout, some, sent)
       loaded.forEach((result, i) => {
         results[from + i] = result
       })
@@ -137,18 +151,20 @@ export class PostgresqlLoader implements TableLoader {
     }
   }
 
-  async #bulk(session: CopyingSession, layout: Layout, rows: readonly Row[]): Promise<Loaded[]> {
+  async #bulk(session: CopyingSession, layout: Layout, rows: readonly Row[], sent?: () => void): Promise<Loaded[]> {
     const shape = shapeOf(layout, [])
     await copyRows(
       session,
       shape,
-      rows.map((row) => picked(shape, row)),
+      // All columns in their order: the rows as they are.
+      rows,
+      sent,
     )
     return rows.map(() => 'new')
   }
 
-  async #merge(session: CopyingSession, layout: Layout, rows: readonly Row[]): Promise<Loaded[]> {
-    const { incoming, columns: names } = await this.#staged(session, layout, rows)
+  async #merge(session: CopyingSession, layout: Layout, rows: readonly Row[], sent?: () => void): Promise<Loaded[]> {
+    const { incoming, columns: names } = await this.#staged(session, layout, rows, sent)
     const columns = names.map((name) => `"${name}"`).join(', ')
     const same = layout.key
       .map((at) => `"${layout.cells[at]?.column}"`)
@@ -171,7 +187,7 @@ export class PostgresqlLoader implements TableLoader {
   }
 
   /** Puts rows into a table of their own. */
-  async #staged(session: CopyingSession, layout: Layout, rows: readonly Row[]) {
+  async #staged(session: CopyingSession, layout: Layout, rows: readonly Row[], sent?: () => void) {
     const shape = shapeOf(layout, ['seq', 'revision'])
     const columns = shape.columns.map((name) => `"${name}"`).join(', ')
     const incoming = `incoming_${layout.table}`
@@ -192,6 +208,7 @@ export class PostgresqlLoader implements TableLoader {
       session,
       into,
       rows.map((row, i) => [i, ...picked(shape, row)]),
+      sent,
     )
     return { incoming, columns: shape.columns }
   }

@@ -1,7 +1,20 @@
-import type { Layout } from '../sql/transfer-layout.js'
+import type { Layout, Parent } from '../sql/transfer-layout.js'
 import type { CopyingSession } from './transfer-client.js'
 
 const REMEMBERED = 100_000
+
+/** Names what a row names. Neighbours mostly name the same. */
+function naming({ table, named }: Parent): (row: readonly unknown[]) => string {
+  let last: readonly unknown[] | null = null
+  let name = ''
+  return (row) => {
+    const before = last
+    if (before === null || named.some((at) => before[at] !== row[at]))
+      name = JSON.stringify([table, ...named.map((at) => row[at])])
+    last = row
+    return name
+  }
+}
 
 /** What rows name while no foreign key looks: a key that cannot be made at the end would make the load one without an end. */
 export class Parents {
@@ -20,8 +33,7 @@ export class Parents {
   ): Promise<ReadonlySet<number>> {
     const orphans = new Set<number>()
     if (parent === null) return orphans
-    const nameOf = (row: readonly unknown[]): string =>
-      JSON.stringify([parent.table, ...parent.named.map((at) => row[at])])
+    const nameOf = naming(parent)
     const asked = new Map<string, readonly unknown[]>()
     for (const row of rows) {
       const name = nameOf(row)
@@ -43,9 +55,10 @@ export class Parents {
     const absent = new Set(gone.map(([n]) => keys[Number(n) - 1]?.[0] ?? ''))
     if (this.#known.size > REMEMBERED) this.#known.clear()
     for (const [name] of keys) if (!absent.has(name)) this.#known.add(name)
-    rows.forEach((row, i) => {
-      if (absent.has(nameOf(row))) orphans.add(i)
-    })
+    if (absent.size > 0)
+      rows.forEach((row, i) => {
+        if (absent.has(nameOf(row))) orphans.add(i)
+      })
     return orphans
   }
 }

@@ -34,10 +34,15 @@ export class SqlJob implements TransferJob {
     this.#last = job.checkpoint
   }
 
-  async write(records: readonly Carried[], checkpoint: (outcome: WriteOutcome) => Checkpoint): Promise<WriteOutcome> {
+  async write(
+    records: readonly Carried[],
+    checkpoint: (outcome: WriteOutcome) => Checkpoint,
+    sent?: () => void,
+  ): Promise<WriteOutcome> {
     const { store, loader } = this.parts
+    if (!loader.tells) sent?.()
     return loader.write(async (session) => {
-      const outcome = await this.#load(session, records)
+      const outcome = await this.#load(session, records, sent)
       const last = JSON.stringify(checkpoint(outcome))
       await saveCheckpoint(store, session, this.#ownership, last)
       this.#last = last
@@ -45,14 +50,14 @@ export class SqlJob implements TransferJob {
     })
   }
 
-  async #load(session: SqlSession, records: readonly Carried[]): Promise<WriteOutcome> {
+  async #load(session: SqlSession, records: readonly Carried[], sent?: () => void): Promise<WriteOutcome> {
     let written = 0
     let present = 0
     const refused: Refusal[] = []
     for (const { kind, from, to } of runsOf(records)) {
       const some = records.slice(from, to)
       const rows = await prepareRows(this.parts, session, kind, some, this.request.texts)
-      const loaded = await this.parts.loader.load(session, LAYOUTS[kind], rows, this.#bulk)
+      const loaded = await this.parts.loader.load(session, LAYOUTS[kind], rows, this.#bulk, sent)
       for (const [i, result] of loaded.entries())
         if (result === 'new') written++
         else if (result === 'present') present++

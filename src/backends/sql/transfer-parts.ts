@@ -13,7 +13,15 @@ export interface TableLoader {
   /** Keeps other runs from the jobs until the transaction ends, where writers do not wait for one another anyway. */
   lockJobs?(session: SqlSession): Promise<void>
   /** Adds rows that are not there; revisions are drawn, but for a bulk load, which takes those of the rows. */
-  load(session: SqlSession, layout: Layout, rows: readonly (readonly unknown[])[], bulk: boolean): Promise<Loaded[]>
+  load(
+    session: SqlSession,
+    layout: Layout,
+    rows: readonly (readonly unknown[])[],
+    bulk: boolean,
+    sent?: () => void,
+  ): Promise<Loaded[]>
+  /** Whether `load` tells when rows were sent; where it does not, reading need not wait for it. */
+  readonly tells?: true
   /** Makes rows what they are elsewhere, whether they are there or not, in place of others at the same position. */
   replace?(session: SqlSession, layout: Layout, rows: readonly (readonly unknown[])[]): Promise<void>
   /** Removes rows by their keys. */

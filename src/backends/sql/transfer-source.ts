@@ -79,7 +79,7 @@ export class SqlSource implements TransferSource {
     for (const kind of kinds) {
       const total = await this.#count(LAYOUTS[kind], tenantId)
       if (total === 0) continue
-      const ends = total > records ? await this.#ends(LAYOUTS[kind], tenantId, records) : []
+      const ends = total > records ? await this.#endsOf(LAYOUTS[kind], { tenantId, records, total }) : []
       const bounds = [null, ...ends, null]
       for (let i = 0; i + 1 < bounds.length; i++) {
         const left = total - i * records
@@ -87,6 +87,26 @@ export class SqlSource implements TransferSource {
       }
     }
     return ranges
+  }
+
+  /** The same by arithmetic, where rows are numbered without a gap. */
+  async #endsOf(
+    layout: Layout,
+    {
+      tenantId,
+      records,
+      total,
+    }: { readonly tenantId: string | undefined; readonly records: number; readonly total: number },
+  ): Promise<string[]> {
+    const order = this.#order(layout, tenantId)
+    if (order.length > 1 || order[0] !== 'seq') return this.#ends(layout, tenantId, records)
+    const text = `select min(seq), max(seq) from ${layout.table}`
+    const [bounds = []] = await this.parts.reader.rows(text, [], ['integer', 'integer'])
+    const [first, last] = bounds.map(Number) as [number, number]
+    if (last - first + 1 !== total) return this.#ends(layout, tenantId, records)
+    return Array.from({ length: Math.ceil(total / records) - 1 }, (_, i) =>
+      JSON.stringify([first + (i + 1) * records - 1]),
+    )
   }
 
   /** The keys that end each part but the last. */

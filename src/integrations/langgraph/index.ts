@@ -1,0 +1,1 @@
+export { MemoryCheckpointSaver, type MemoryCheckpointSaverOptions } from './saver.js'
