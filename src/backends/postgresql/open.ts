@@ -3,7 +3,6 @@ import { ConfigurationError } from '../../errors.js'
 import { PostgresqlClient } from './client.js'
 import { type ConnectionSettings, connector, END, type Sql } from './connect.js'
 import { translateError } from './errors.js'
-import { type PostgresqlMigrationClient, postgresqlMigrationTarget } from './migration.js'
 import { Replicas } from './replicas.js'
 import { checkRowLevelSecurity, installRowLevelSecurity } from './row-level-security.js'
 
