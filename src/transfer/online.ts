@@ -12,7 +12,7 @@ import { ConflictError, StorageError, TimeoutError, UnsupportedError } from '../
 import { CatchUp } from './catch-up.js'
 import { changedKey, stillDiffering } from './recheck.js'
 import { type Ends, type Means, runTransfer } from './run.js'
-import { ATTEMPTS, type BackEnds, backRequest, MAX_PAUSE } from './switch-back.js'
+import { ATTEMPTS, type BackEnds, backRequest, LOOK, MAX_PAUSE } from './switch-back.js'
 import { Verifier } from './verify.js'
 
 /** Both ends of a move while the source is in use. */
@@ -21,8 +21,6 @@ export interface OnlineEnds extends Ends, BackEnds {
   readonly probe?: ((source: TransferSource, catchUp: () => Promise<unknown>) => Promise<number>) | undefined
 }
 
-/** Milliseconds between two looks of those who use the store. */
-export const LOOK = 200
 const ROUNDS = 10
 
 /** Moves a store while it is in use: copies it, keeps the copy up, compares both, and has it take the place. */
@@ -46,7 +44,7 @@ export class OnlineMove {
     const { ends, wishes, means } = this
     const { place } = await ends.target.describe()
     const before = await ends.capture.move()
-    if (before?.phase === 'moved' && wishes.resume && wishes.soak && !wishes.dryRun) return this.#goOn()
+    if (before?.phase === 'moved' && wishes.resume && !wishes.dryRun) return this.#goOn()
     if (before?.phase === 'moved') throw new ConflictError(`this memory has been moved to ${before.place} already`)
     if (before && !wishes.resume && !wishes.dryRun)
       throw new ConflictError(
@@ -56,10 +54,20 @@ export class OnlineMove {
       await ends.capture.begin(place)
       await ends.capture.noteOperations()
     }
-    const wanted = { ...wishes, online: true, verify: false, merge: before !== null || wishes.merge }
-    const report = await runTransfer(ends, wanted, means, (job, plan) => this.#follow(job, plan))
+    const wanted = { ...wishes, online: true, verify: false, merge: false }
+    const report = await runTransfer(ends, wanted, means, (job, plan) => this.#follow(job, plan)).catch((error) =>
+      this.#failed(error, before !== null),
+    )
     if (this.#moved) await this.#soak()
     return { ...report, verified: this.#verified, online: this.#told }
+  }
+
+  /** A move that never began leaves nothing behind. */
+  async #failed(error: unknown, goesOn: boolean): Promise<never> {
+    const { capture, target } = this.ends
+    const began = goesOn || this.wishes.dryRun || (await target.unfinished().catch(() => true)) !== null
+    if (!began) await capture.end().catch(() => undefined)
+    throw error
   }
 
   get #told() {
@@ -107,7 +115,8 @@ export class OnlineMove {
         throw new StorageError(`${verified.different} records differ: more than can be looked at one by one`)
       let suspects: readonly TransferDifference[] = verified.differences
       for (let round = 0; round < ROUNDS && suspects.length > 0; round++) {
-        await capture.note(suspects.map(changedKey))
+        // What the target has too many was not written by this move: it is not removed.
+        await capture.note(suspects.filter(({ what }) => what !== 'extra').map(changedKey))
         if (!(await catchUp.run())) return false
         suspects = await stillDiffering(source, target, suspects, vectors === 'carried' ? 'exact' : 'none')
       }
@@ -187,13 +196,18 @@ export class OnlineMove {
       this.#pause = performance.now() - began
       return true
     } catch (error) {
+      // Where the connection was lost while it was committed, it may have been.
+      if ((await capture.move().catch(() => null))?.phase === 'moved') return true
       if (error instanceof TimeoutError) return false
       throw error
     }
   }
 
-  /** Goes on with a move that was switched, and stopped while the old store was kept up. */
+  /** Goes on with a move that was switched, and stopped behind it. */
   async #goOn(): Promise<OnlineReport> {
+    const { target } = this.ends
+    const left = await target.unfinished()
+    if (left) await (await target.begin({ ...backRequest(this.means.owner), ...left })).complete()
     await this.#soak()
     const wanted = { ...this.wishes, dryRun: true, onPlan: undefined, online: true }
     const report = await runTransfer(this.ends, wanted, this.means)
@@ -221,6 +235,7 @@ export class OnlineMove {
       await catchUp.run()
       await job.complete()
       await back.end()
+      await this.ends.capture.clear()
     } finally {
       await back.close()
       await old.close()

@@ -8,6 +8,8 @@ import type { Means } from './run.js'
 /** Milliseconds that writers may wait; who takes longer lets them write, and tries again. */
 export const MAX_PAUSE = 700
 export const ATTEMPTS = 50
+/** Milliseconds between two looks of those who use the store. */
+export const LOOK = 200
 const LEASE = 30_000
 
 /** Two stores that have changed places. */
@@ -54,6 +56,11 @@ export async function switchBack(
     const job = await target.begin(backRequest(means.owner))
     const catchUp = new CatchUp(noted, job)
     let pause = 0
+    if (following.phase !== 'moved') {
+      await noted.phase('closing')
+      // Whoever reads has seen by then that it is about to move.
+      await sleep(3 * LOOK)
+    }
     for (let attempt = 0; following.phase !== 'moved'; attempt++) {
       await catchUp.run()
       const began = performance.now()

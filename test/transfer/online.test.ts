@@ -9,8 +9,10 @@ import {
   createMemory,
   MovedError,
   switchBackOnline,
+  transfer,
   transferOnline,
 } from '../../src/index.js'
+import { cli } from '../cli/support.js'
 import { type End, type EndName, freshEnd } from './support/ends.js'
 import { contentOf, differencesOf, fill, until, type Writers, writers } from './support/writing.js'
 
@@ -195,3 +197,76 @@ test.each(STEPS)(
   },
   60_000,
 )
+
+test('a target that is not empty is refused, and the source is as if nothing had been asked', async () => {
+  const [from, to] = [await fresh('sqlite'), await fresh('postgresql')]
+  await fill(from)
+  await fill(to)
+  await expect(transferOnline({ from: { url: from }, to: { url: to } })).rejects.toThrow(/holds 511 records already/)
+  expect(await cli(['migrate', 'verify', '--url', from])).toMatchObject({ code: 0 })
+  await using memory = createBackend(from)
+  await memory.messages.append('old 1', [{ role: 'user', content: 'as before' }])
+  await expect(abandonOnline({ from: { url: from }, to: { url: to } })).resolves.toBeUndefined()
+})
+
+test('while it is noted what is written, the schema is as it should be', async () => {
+  for (const name of ['sqlite', 'postgresql'] as const) {
+    const [from, to] = [await fresh(name), await fresh('sqlite')]
+    await fill(from)
+    await transferOnline({ from: { url: from }, to: { url: to }, signal: AbortSignal.abort() })
+    expect(await cli(['migrate', 'verify', '--url', from])).toMatchObject({ code: 0 })
+    await transferOnline({ from: { url: from }, to: { url: to }, resume: true })
+    expect(await cli(['migrate', 'verify', '--url', from])).toMatchObject({ code: 0 })
+  }
+})
+
+test('what somebody else put into the target is not removed, and nothing is switched', async () => {
+  const [from, to] = [await fresh('sqlite'), await fresh('sqlite')]
+  await fill(from)
+  await transferOnline({ from: { url: from }, to: { url: to }, signal: AbortSignal.abort() })
+  await using stranger = createBackend(to)
+  await stranger.memories.add({ id: 'theirs', userId: 'eve', type: 'fact', content: 'kept' })
+  const going = transferOnline({ from: { url: from }, to: { url: to }, resume: true })
+  await expect(going).rejects.toThrow(/records differ, nothing was switched: .*theirs/)
+  expect((await stranger.memories.get('theirs'))?.content).toBe('kept')
+  await using memory = createBackend(from)
+  await memory.messages.append('old 1', [{ role: 'user', content: 'as before' }])
+})
+
+test('an operation that ran before the switch does not run again behind it', async () => {
+  const [from, to] = [await fresh('sqlite'), await fresh('postgresql')]
+  await using memory = createMemory({ primary: from, movingTo: to })
+  let ran = 0
+  const once = () =>
+    memory.unitOfWork(
+      async (unit) => {
+        ran++
+        await unit.memories.add({ userId: 'ada', type: 'fact', content: `run ${ran}` })
+        return ran
+      },
+      { operationId: 'payment-1' },
+    )
+  expect(await once()).toBe(1)
+  await transferOnline({ from: { url: from }, to: { url: to } })
+  expect(await once()).toBe(1)
+  expect(ran).toBe(1)
+  expect((await memory.memories.list()).items.map(({ content }) => content)).toEqual(['run 1'])
+})
+
+test('vectors that are made or brought meanwhile are moved bit for bit', async () => {
+  const [from, to] = [await fresh('sqlite'), await fresh('postgresql')]
+  const open = { embeddingDimensions: 3 }
+  await using memory = createBackend(from, open)
+  const add = (id: string, vector: number[]) =>
+    memory.documents.upsert([{ namespace: 'n', id, content: `text ${id}`, vector }])
+  await add('a', [0.1, 0.2, 0.3])
+  await add('b', [0.3, 0.2, 0.1])
+  await transferOnline({ from: { url: from }, to: { url: to }, signal: AbortSignal.abort() })
+  await add('a', [0.9, -0, 0.1])
+  await add('c', [1e-40, 0.5, 0.5])
+  await memory.documents.delete('n', 'b')
+  const report = await transferOnline({ from: { url: from }, to: { url: to }, resume: true })
+  expect(report).toMatchObject({ verified: { equal: true }, online: { moved: true } })
+  const verified = await transfer({ from: { url: from }, to: { url: to }, verifyOnly: true })
+  expect(verified.verified).toMatchObject({ equal: true, counts: { document: { source: 2, target: 2 } } })
+})

@@ -164,8 +164,11 @@ export class SqlCapture implements TransferCapture {
     return Number((await this.connection.rows(`select count(*) from bruno_outbox where ${OWN}`))[0]?.[0] ?? 0)
   }
 
-  phase(phase: MovePhase): Promise<void> {
-    return this.connection.write(() => this.#phase(phase))
+  phase(phase: 'following' | 'closing'): Promise<void> {
+    return this.connection.write(async () => {
+      if ((await this.move())?.phase === 'moved') throw new ConflictError('this memory has been moved already')
+      await this.#phase(phase)
+    })
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
