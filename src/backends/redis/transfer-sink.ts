@@ -22,6 +22,8 @@ import { ensureUser, putUser } from './users.js'
 /** Records of one script. */
 const TOGETHER = 500
 const PAGE = 500
+/** Scripts that are on their way. */
+const AT_ONCE = 4
 
 /** What became of each record of a part, by its place in the batch. */
 interface Tally {
@@ -52,20 +54,25 @@ export class RedisSink implements TransferSink {
 
   async write(records: readonly Carried[]): Promise<WriteOutcome> {
     const total: Tally = { written: 0, present: 0, refused: [] }
-    for (const part of partsOf(records)) {
-      const { tenantId } = (part[0] as Placed).carried.record
-      const context = this.end.context(tenantId)
-      const tally = await context.runner.write(async (tx) => {
-        // The work may be run again: what it counted before counts no more.
-        const counted: Tally = { written: 0, present: 0, refused: [] }
-        await writePart(tx, context, part, counted)
-        return counted
-      })
-      total.written += tally.written
-      total.present += tally.present
-      total.refused.push(...tally.refused)
-    }
+    const parts = partsOf(records)
+    // While the server runs one script, the next one is made. Neighbours may meet in a conversation: one is run again then.
+    for (let i = 0; i < parts.length; i += AT_ONCE)
+      for (const tally of await Promise.all(parts.slice(i, i + AT_ONCE).map((part) => this.#part(part)))) {
+        total.written += tally.written
+        total.present += tally.present
+        total.refused.push(...tally.refused)
+      }
     return total
+  }
+
+  async #part(part: readonly Placed[]): Promise<Tally> {
+    const context = this.end.context((part[0] as Placed).carried.record.tenantId)
+    return context.runner.write(async (tx) => {
+      // The work may be run again: what it counted before counts no more.
+      const counted: Tally = { written: 0, present: 0, refused: [] }
+      await writePart(tx, context, part, counted)
+      return counted
+    })
   }
 
   /** Counters are never below what is there: conversations that were made for their messages began with none. */
