@@ -54,10 +54,9 @@ export class RedisSink implements TransferSink {
 
   async write(records: readonly Carried[]): Promise<WriteOutcome> {
     const total: Tally = { written: 0, present: 0, refused: [] }
-    const parts = partsOf(records)
     // While the server runs one script, the next one is made. Neighbours may meet in a conversation: one is run again then.
-    for (let i = 0; i < parts.length; i += AT_ONCE)
-      for (const tally of await Promise.all(parts.slice(i, i + AT_ONCE).map((part) => this.#part(part)))) {
+    for (const together of atOnce(partsOf(records)))
+      for (const tally of await Promise.all(together.map((part) => this.#part(part)))) {
         total.written += tally.written
         total.present += tally.present
         total.refused.push(...tally.refused)
@@ -94,6 +93,18 @@ function partsOf(records: readonly Carried[]): Placed[][] {
     else parts.push([{ carried, index }])
   }
   return parts
+}
+
+/** Some parts at a time, of one kind: what others name is there before them. */
+function atOnce(parts: readonly Placed[][]): Placed[][][] {
+  const groups: Placed[][][] = []
+  for (const part of parts) {
+    const last = groups.at(-1)
+    const kind = last?.[0]?.[0]?.carried.kind
+    if (last && kind === part[0]?.carried.kind && last.length < AT_ONCE) last.push(part)
+    else groups.push([part])
+  }
+  return groups
 }
 
 async function writePart(tx: Transaction, context: RedisContext, part: readonly Placed[], tally: Tally): Promise<void> {
