@@ -17,6 +17,7 @@ export default defineConfig([
       langchain: 'src/integrations/langchain/index.ts',
       langgraph: 'src/integrations/langgraph/index.ts',
       'openai-agents': 'src/integrations/openai-agents/index.ts',
+      'ai-sdk': 'src/integrations/ai-sdk/index.ts',
       'schema/sqlite': 'schema/sqlite.ts',
       'schema/postgresql': 'schema/postgresql.ts',
     },

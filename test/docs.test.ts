@@ -34,7 +34,7 @@ async function placed(code: string, run: string): Promise<string> {
   // Servers that outlive the tests may have something of an earlier run under these names.
   const names = /(collectionName|prefix): '(\w+)'/g
   return code
-    .replace(/'bruno-memory\/(langchain|langgraph|openai-agents)'/g, (_, name) =>
+    .replace(/'bruno-memory\/(langchain|langgraph|openai-agents|ai-sdk)'/g, (_, name) =>
       JSON.stringify(pathToFileURL(join(root, `src/integrations/${name}/index.ts`)).href),
     )
     .replaceAll("'bruno-memory'", JSON.stringify(pathToFileURL(join(root, 'src/index.ts')).href))
@@ -55,7 +55,7 @@ describe.each([
   ['docs/observability.md', 1],
   ['docs/erase.md', 1],
   ['docs/transfer.md', 2],
-  ['docs/agents.md', 3],
+  ['docs/agents.md', 4],
 ] as const)('%s', (path, least) => {
   const examples = examplesOf(path)
   test(`has at least ${least} examples`, () => expect(examples.length).toBeGreaterThanOrEqual(least))
