@@ -3,7 +3,7 @@ import type { Backend, BackendScope, UnitScope } from '../contract/backend.js'
 import type { Capabilities } from '../contract/capabilities.js'
 import type { RetentionOptions, RetentionPolicy, RetentionReport } from '../contract/erase.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../contract/statistics.js'
-import { MovedError, TimeoutError, UnsupportedError } from '../errors.js'
+import { ClosedError, MovedError, TimeoutError, UnsupportedError } from '../errors.js'
 import { movingScope } from './scope.js'
 
 export interface MovingOptions {
@@ -62,7 +62,10 @@ export class MovingBackend implements Backend {
     const { first, second } = this.options
     const backend = await (at === 0 ? first : second)()
     await backend.open()
-    if (this.#closed) await backend.close()
+    if (this.#closed) {
+      await backend.close()
+      throw new ClosedError('the memory is closed')
+    }
     this.#stores[at] = backend
     return backend
   }
