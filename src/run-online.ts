@@ -3,14 +3,14 @@ import { prepare } from './backend.js'
 import type { Backend } from './contract/backend.js'
 import type { TransferCapture } from './contract/online.js'
 import type { TransferTarget } from './contract/transfer.js'
-import type { OnlineOptions, OnlineReport, TransferEnd } from './contract/transfer-plan.js'
-import { UnsupportedError } from './errors.js'
+import type { OnlineOptions, OnlineReport, OnlineWishes, TransferEnd } from './contract/transfer-plan.js'
+import { ConfigurationError, UnsupportedError } from './errors.js'
 import { newOwner } from './owner.js'
 import { probesOf } from './run-probes.js'
 import { openSource, openTarget } from './run-transfer.js'
 
 /** Opens what notes the writes of a store. */
-async function openCapture({ url, options = {} }: TransferEnd): Promise<TransferCapture> {
+export async function openCapture({ url, options = {} }: TransferEnd): Promise<TransferCapture> {
   const { name, load } = prepare(url, options)
   const backend: Backend = await load({ loads: true })
   await backend.open()
@@ -23,6 +23,18 @@ async function openCapture({ url, options = {} }: TransferEnd): Promise<Transfer
     await backend.close()
   }
 }
+
+const KNOWN: readonly string[] = [
+  'dryRun',
+  'resume',
+  'force',
+  'limits',
+  'lease',
+  'signal',
+  'onPlan',
+  'onProgress',
+  'soak',
+] satisfies readonly (keyof OnlineWishes)[]
 
 async function openOld(from: TransferEnd) {
   const { end, close } = await openTarget(from)
@@ -42,11 +54,14 @@ async function openOld(from: TransferEnd) {
  * and in a moment in which writers wait the target takes the source's place. Programs that were told of the target
  * (`movingTo`) go on there; others are refused with a `MovedError`.
  *
- * @throws ConflictError where a move was left, or the target holds records; UnsupportedError for a store that cannot be
+ * @throws ConfigurationError for an option that means a part; ConflictError where a move was left, or the target holds records; UnsupportedError for a store that cannot be
  * moved so; StorageError where both sides differ: nothing was switched.
  */
 export async function transferOnline(options: OnlineOptions): Promise<OnlineReport> {
   const { from, to, ...wishes } = options
+  for (const [name, value] of Object.entries(wishes))
+    if (value !== undefined && !KNOWN.includes(name))
+      throw new ConfigurationError(`option ${name}: does not go with a memory in use: all of it is moved, and compared`)
   const { OnlineMove } = await import('./transfer/online.js')
   const capture = await openCapture(from)
   const closing: (() => Promise<void>)[] = [() => capture.close()]

@@ -1,6 +1,10 @@
-import { expect, it } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
 import { createFromEnv } from '../src/environment.js'
 import { ConfigurationError } from '../src/errors.js'
+import { transferOnline } from '../src/run-online.js'
 
 const refused = (environment: Record<string, string>, options = {}): string => {
   try {
@@ -33,12 +37,25 @@ it('composes what BRUNO_MEMORY_SEMANTIC_URL and BRUNO_MEMORY_CACHE_URL name with
   expect(createFromEnv({}, semantic).capabilities).toMatchObject({ vectorSearch: true, textSearch: true })
 })
 
+it('goes where BRUNO_MEMORY_MOVING_TO says once the memory has been moved', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bruno-memory-environment-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const [from, to] = ['from', 'to'].map((name) => `sqlite:${join(folder, name)}.db`) as [string, string]
+  await using memory = createFromEnv({}, { BRUNO_MEMORY_URL: from, BRUNO_MEMORY_MOVING_TO: to })
+  await memory.users.create({ id: 'ada' })
+  await transferOnline({ from: { url: from }, to: { url: to } })
+  await memory.users.create({ id: 'bob' })
+  await using there = createFromEnv({}, { BRUNO_MEMORY_URL: to })
+  expect((await there.users.list()).items.map(({ id }) => id)).toEqual(['ada', 'bob'])
+})
+
 it('says which variable is absent or wrong', () => {
   expect(refused({})).toMatch(/BRUNO_MEMORY_URL is not set/)
   expect(refused({ BRUNO_MEMORY_URL: 'sqlit:x' })).toMatch(/BRUNO_MEMORY_URL.*did you mean "sqlite"/)
   const url = { BRUNO_MEMORY_URL: 'sqlite::memory:' }
   for (const name of ['BRUNO_MEMORY_CACHE_URL', 'BRUNO_MEMORY_SEMANTIC_URL'])
     expect(refused({ ...url, [name]: 'sqlite:./x.db' })).toContain(name)
+  expect(refused({ ...url, BRUNO_MEMORY_MOVING_TO: 'sqlit:x' })).toContain('BRUNO_MEMORY_MOVING_TO')
 })
 
 it('repeats no password', () => {

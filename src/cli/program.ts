@@ -54,6 +54,7 @@ export async function run(argv: readonly string[], io: CliIo, version: string): 
     io.env.DATABASE_URL,
     io.env.BRUNO_MEMORY_SEMANTIC_URL,
     io.env.BRUNO_MEMORY_CACHE_URL,
+    io.env.BRUNO_MEMORY_MOVING_TO,
   ])
   try {
     await buildProgram(io, version, conceal).parseAsync([...argv], { from: 'user' })

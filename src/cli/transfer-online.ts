@@ -1,11 +1,11 @@
-import type { OnlineReport, TransferEnd } from '../contract/transfer-plan.js'
+import type { OnlineOptions, OnlineReport, TransferEnd } from '../contract/transfer-plan.js'
 import { ConfigurationError } from '../errors.js'
 import { abandonOnline, switchBackOnline, transferOnline } from '../run-online.js'
 import { number } from './format.js'
 import { type CliIo, line, printJson } from './io.js'
 import { wholeNumber } from './open.js'
-import { type Options, optionsOf, transferring } from './transfer.js'
 import { exitCodeOf, printReport, reportDocument } from './transfer-report.js'
+import { type Options, optionsOf, refuse, transferring } from './transfer-run.js'
 
 interface Ends {
   readonly from: TransferEnd
@@ -22,14 +22,14 @@ const WITHOUT_ONLINE = [
   ['reembed', '--reembed'],
   ['quarantine', '--quarantine'],
   ['quarantineLimit', '--quarantine-limit'],
+  ['jobs', '--jobs'],
 ] as const
 
 const MAX_SOAK = 30 * 24 * 3600
 
 /** Moves a memory that is in use. */
 export async function online(ends: Ends, options: Options, io: CliIo): Promise<void> {
-  for (const [name, flag] of WITHOUT_ONLINE)
-    if (options[name] !== undefined) throw new ConfigurationError(`${flag} does not go with --online`)
+  refuse(options, WITHOUT_ONLINE, '--online')
   if (!options.verify)
     throw new ConfigurationError('--no-verify does not go with --online: what differs is not switched')
   if (options.switchBack) return back(ends, options, io)
@@ -37,7 +37,7 @@ export async function online(ends: Ends, options: Options, io: CliIo): Promise<v
   const soak = options.soak === undefined ? 0 : wholeNumber(options.soak, '--soak', 1, MAX_SOAK) * 1000
   const wanted = optionsOf(ends, options)
   const { report, outlook } = await transferring<OnlineReport>(wanted, io, options.json === true, (given) =>
-    transferOnline({ ...given, soak }),
+    transferOnline({ ...given, verify: undefined, soak } as OnlineOptions),
   )
   const { dryRun = false } = options
   if (options.json) printJson(io, { ...reportDocument(report, outlook, dryRun), online: report.online })

@@ -1,4 +1,5 @@
 import type { RecordKind } from '../model/records.js'
+import type { EmbeddingSpace } from './embedder.js'
 import type { Carried } from './transfer.js'
 
 /** A record that was written, and a number that another write of it changes. */
@@ -28,6 +29,9 @@ export interface Present {
  */
 export type MovePhase = 'following' | 'closing' | 'moved'
 
+/** Milliseconds between two looks of those who use a store that is moved. A switch is announced for three of them. */
+export const LOOK = 200
+
 export interface Move {
   readonly phase: MovePhase
   /** Where it goes or went, without secrets. */
@@ -55,7 +59,8 @@ export interface TransferCapture {
   done(changes: readonly Change[]): Promise<void>
   /** Forgets all that was noted. */
   clear(): Promise<void>
-  pending(): Promise<number>
+  /** The space of the vectors that are kept now. */
+  space(): Promise<EmbeddingSpace | null>
   /** Tells those who read how far it is. */
   phase(phase: 'following' | 'closing'): Promise<void>
   /**

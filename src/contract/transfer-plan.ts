@@ -143,8 +143,12 @@ export interface TransferOptions extends TransferWishes {
   readonly jobs?: string | undefined
 }
 
-/** What is asked of a move of a store that is in use. */
-export interface OnlineWishes extends TransferWishes {
+/** What is asked of a move of a store that is in use: all of it is moved, and compared. */
+export interface OnlineWishes
+  extends Pick<
+    TransferWishes,
+    'dryRun' | 'resume' | 'force' | 'limits' | 'lease' | 'signal' | 'onPlan' | 'onProgress'
+  > {
   /** Milliseconds for which the old store is kept up with the new one after the switch. Default 0: not at all. */
   readonly soak?: number | undefined
 }

@@ -209,6 +209,8 @@ export interface UnfinishedJob {
 
 /** What is written to. */
 export interface TransferTarget {
+  /** Whether its jobs can `apply`: it can be kept up with a store in use. */
+  readonly isKeptUp?: true | undefined
   describe(): Promise<TransferSide>
   /** How many records it holds already in scope. */
   count(scope: TransferScope): Promise<number>

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backend, BackendScope, UnitScope } from '../contract/backend.js'
 import type { Capabilities } from '../contract/capabilities.js'
 import type { RetentionOptions, RetentionPolicy, RetentionReport } from '../contract/erase.js'
+import { LOOK } from '../contract/online.js'
 import type { PurgeOptions, PurgeReport, SettleOptions, SettleReport } from '../contract/statistics.js'
 import { ClosedError, MovedError, TimeoutError, UnsupportedError } from '../errors.js'
 import { movingScope } from './scope.js'
@@ -13,8 +14,6 @@ export interface MovingOptions {
   readonly second: () => Promise<Backend>
 }
 
-/** Milliseconds between two looks whether it is about to move; see the move itself, which waits for three. */
-const LOOK = 200
 const MAX_TENANTS = 1000
 /** Milliseconds that a call waits while one store takes the place of the other. */
 const PATIENCE = 30_000

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TransferCapture } from '../contract/online.js'
+import { isDeepStrictEqual } from 'node:util'
+import type { EmbeddingSpace } from '../contract/embedder.js'
+import { LOOK, type TransferCapture } from '../contract/online.js'
 import type { TransferJob, TransferSource } from '../contract/transfer.js'
 import type {
   OnlineReport,
@@ -10,9 +12,10 @@ import type {
 } from '../contract/transfer-plan.js'
 import { ConflictError, StorageError, TimeoutError, UnsupportedError } from '../errors.js'
 import { CatchUp } from './catch-up.js'
+import { answered, drain, Unanswered } from './pause.js'
 import { changedKey, stillDiffering } from './recheck.js'
 import { type Ends, type Means, runTransfer } from './run.js'
-import { ATTEMPTS, type BackEnds, backRequest, LOOK, MAX_PAUSE } from './switch-back.js'
+import { ATTEMPTS, type BackEnds, backRequest } from './switch-back.js'
 import { Verifier } from './verify.js'
 
 /** Both ends of a move while the source is in use. */
@@ -42,7 +45,12 @@ export class OnlineMove {
 
   async run(): Promise<OnlineReport> {
     const { ends, wishes, means } = this
-    const { place } = await ends.target.describe()
+    const { backend, place } = await ends.target.describe()
+    if (!ends.target.isKeptUp)
+      throw new UnsupportedError(
+        'transfer',
+        `${backend} cannot be kept up with a store in use: use sqlite or postgresql`,
+      )
     const before = await ends.capture.move()
     if (before?.phase === 'moved' && wishes.resume && !wishes.dryRun) return this.#goOn()
     if (before?.phase === 'moved') throw new ConflictError(`this memory has been moved to ${before.place} already`)
@@ -86,7 +94,6 @@ export class OnlineMove {
   }
 
   async #follow(job: TransferJob, plan: TransferPlan): Promise<boolean> {
-    if (!job.apply) throw new UnsupportedError('transfer', `${plan.to.backend} cannot be kept up with a store in use`)
     const { capture } = this.ends
     const catchUp = new CatchUp(capture, job, this.wishes.signal)
     try {
@@ -181,16 +188,16 @@ export class OnlineMove {
     const tail: TransferDifference[] = [...this.#suspects]
     try {
       await capture.alone(async () => {
-        for (;;) {
-          const changes = await catchUp.some()
-          if (changes.length === 0) break
-          if (performance.now() - began > MAX_PAUSE) throw new TimeoutError('too much is left')
-          for (const { kind, recordId: id, tenantId, scope } of changes)
-            if (kind !== 'operation') tail.push({ kind, tenantId, scope, id, what: 'different', fields: [] })
-        }
-        const differing = await stillDiffering(source, target, tail, rule)
-        if (differing.length > 0) throw differs(differing)
-        await back?.clear()
+        await answered(async () => {
+          await drain(catchUp, began, (key) => tail.push({ ...key, what: 'different', fields: [] }))
+          const differing = await stillDiffering(source, target, tail, rule)
+          if (differing.length > 0) throw differs(differing)
+          await back?.clear()
+        })
+        if (!isSpace(await capture.space(), plan.from.space))
+          throw new ConflictError(
+            'the space of vectors is another one than when the move began: give it up (--abandon), and begin again',
+          )
         await capture.moved()
       })
       this.#pause = performance.now() - began
@@ -198,7 +205,7 @@ export class OnlineMove {
     } catch (error) {
       // Where the connection was lost while it was committed, it may have been.
       if ((await capture.move().catch(() => null))?.phase === 'moved') return true
-      if (error instanceof TimeoutError) return false
+      if (error instanceof TimeoutError && !(error instanceof Unanswered)) return false
       throw error
     }
   }
@@ -242,6 +249,8 @@ export class OnlineMove {
     }
   }
 }
+
+const isSpace = (now: EmbeddingSpace | null, then: EmbeddingSpace | null): boolean => isDeepStrictEqual(now, then)
 
 function differs(differences: readonly TransferDifference[]): StorageError {
   const names = differences

@@ -1,15 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TransferCapture } from '../contract/online.js'
+import { LOOK, type TransferCapture } from '../contract/online.js'
 import type { JobRequest, TransferTarget } from '../contract/transfer.js'
 import { ConflictError, TimeoutError } from '../errors.js'
 import { CatchUp } from './catch-up.js'
+import { answered, drain, Unanswered } from './pause.js'
 import type { Means } from './run.js'
 
-/** Milliseconds that writers may wait; who takes longer lets them write, and tries again. */
-export const MAX_PAUSE = 700
 export const ATTEMPTS = 50
-/** Milliseconds between two looks of those who use the store. */
-export const LOOK = 200
 const LEASE = 30_000
 
 /** Two stores that have changed places. */
@@ -28,7 +25,8 @@ export const backRequest = (owner: string): JobRequest => ({
   lease: LEASE,
   force: true,
   bulk: false,
-  texts: true,
+  // The other store may have made its search text in another way.
+  texts: false,
   space: null,
 })
 
@@ -66,14 +64,13 @@ export async function switchBack(
       const began = performance.now()
       try {
         await noted.alone(async () => {
-          while ((await catchUp.some()).length > 0)
-            if (performance.now() - began > MAX_PAUSE) throw new TimeoutError('too much is left')
+          await answered(() => drain(catchUp, began, () => undefined))
           await noted.moved()
         })
         pause = performance.now() - began
         break
       } catch (error) {
-        if (!(error instanceof TimeoutError) || attempt >= ATTEMPTS) throw error
+        if (!(error instanceof TimeoutError) || error instanceof Unanswered || attempt >= ATTEMPTS) throw error
         await sleep(50 * (1 + (attempt % 5)))
       }
     }

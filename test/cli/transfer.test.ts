@@ -1,8 +1,10 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createBackend } from '../../src/backend.js'
+import { MovedError } from '../../src/errors.js'
 import { PRIMARIES } from '../composed/composition.js'
 import { returnDatabases } from '../postgresql/support/databases.js'
 import { fillSqlite } from '../transfer/support/fixture.js'
@@ -15,6 +17,19 @@ async function filled(size = 6): Promise<{ readonly from: string; readonly to: s
   const from = join(folder, 'from.db')
   await fillSqlite(`sqlite:${from}`, size)
   return { from, to: join(folder, 'to.db'), folder }
+}
+
+/** Whether it takes no writes any more. */
+async function isMoved(path: string): Promise<boolean> {
+  const memory = createBackend(`sqlite:${path}`)
+  try {
+    await memory.connect()
+    return false
+  } catch (error) {
+    return error instanceof MovedError
+  } finally {
+    await memory.close()
+  }
 }
 
 describe('transfer', () => {
@@ -42,6 +57,37 @@ describe('transfer', () => {
     expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/has been moved to .*to\.db already/) })
     const back = await cli(['transfer', '--switch-back', '--from', from, '--to', to])
     expect(back).toMatchObject({ code: 1, stderr: expect.stringMatching(/was not followed \(--soak\)/) })
+  })
+
+  test('is stopped while the old store is kept up, and switched back', async () => {
+    const { from, to } = await filled()
+    const child = spawnCli(['transfer', '--online', '--soak', '60', '--json', '--from', from, '--to', to])
+    const outcome = ended(child)
+    for (let i = 0; i < 300 && !(await isMoved(from)); i++) await sleep(50)
+    await using there = createBackend(`sqlite:${to}`)
+    await there.forTenant('acme').messages.append('chat 1', [{ role: 'user', content: 'written there' }])
+    await sleep(1000)
+    child.kill('SIGINT')
+    const { stdout } = await outcome
+    expect(JSON.parse(stdout)).toMatchObject({ online: { moved: true }, verified: { equal: true } })
+    const back = await cli(['transfer', '--switch-back', '--json', '--from', from, '--to', to])
+    expect(back.code).toBe(0)
+    expect(JSON.parse(back.stdout)).toMatchObject({ switchedBack: true })
+    await using here = createBackend(`sqlite:${from}`)
+    expect((await here.forTenant('acme').messages.list('chat 1', { last: 1 })).items[0]?.content).toBe('written there')
+  })
+
+  test('gives a move up that was begun', async () => {
+    const { from, to } = await filled()
+    const child = spawnCli(['transfer', '--online', '--batch', '1', '--from', from, '--to', to])
+    const outcome = ended(child)
+    await sleep(1500)
+    child.kill('SIGKILL')
+    await outcome
+    const given = await cli(['transfer', '--online', '--abandon', '--from', from, '--to', to])
+    const moved = await isMoved(from)
+    expect(given.code).toBe(moved ? 1 : 0)
+    expect(given.stderr + given.stdout).toMatch(moved ? /has been moved to/ : /given up: the source is as it was/)
   })
 
   test('refuses what does not go with a memory in use', async () => {

@@ -168,3 +168,13 @@ test('a process that is killed in the middle leaves what it had written', async 
   await store().save('c', [says('u1', 'user', 'go on')])
   expect(await store().load('c')).toEqual([says('u1', 'user', 'go on')])
 })
+
+test('what was aborted stays so when the chat is saved with more behind it, as long as nobody changes it', async () => {
+  await store().save('c', [says('u1', 'user', 'tell me')])
+  await (await store().draft('c', says('a1', 'assistant', 'once upon'))).abort()
+  await store().save('c', [...(await store().load('c')), says('u2', 'user', 'go on')])
+  expect([...(await store().statuses('c')).values()]).toEqual(['complete', 'aborted', 'complete'])
+  const [first, , last] = (await store().load('c')) as [UIMessage, UIMessage, UIMessage]
+  await store().save('c', [first, says('a1', 'assistant', 'once upon a time'), last])
+  expect([...(await store().statuses('c')).values()]).toEqual(['complete', 'complete', 'complete'])
+})

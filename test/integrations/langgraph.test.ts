@@ -52,6 +52,24 @@ test('tasks that write at the same time lose nothing', async () => {
   expect(new Set(writes.map(([, , value]) => value))).toEqual(new Set(Array.from({ length: 20 }, (_, n) => n)))
 })
 
+test('a thread that begins with checkpoints and writes at the same time loses none, in PostgreSQL', async () => {
+  const end = await freshEnd('postgresql', inject('servers'))
+  const there = createBackend(end.url)
+  const saver = new MemoryCheckpointSaver({ memory: there.forTenant('acme') })
+  const config = { configurable: { thread_id: 't1', checkpoint_ns: '', checkpoint_id: 'c0' } }
+  await Promise.all([
+    ...Array.from({ length: 5 }, () => saver.put(thread, emptyCheckpoint(), metadata, {})),
+    ...Array.from({ length: 5 }, (_, n) => saver.putWrites(config, [['channel', n]], `task ${n}`)),
+  ])
+  const found = []
+  for await (const tuple of saver.list(thread)) found.push(tuple)
+  expect(found.length).toBe(5)
+  await saver.put(thread, { ...emptyCheckpoint(), id: 'c0' }, metadata, {})
+  expect((await saver.getTuple(config))?.pendingWrites?.length).toBe(5)
+  await there.close()
+  await end.remove()
+})
+
 test('a thread is deleted with all of its namespaces, and no other one', async () => {
   const saver = saverOf('acme')
   for (const [id, ns] of [

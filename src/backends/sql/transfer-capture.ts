@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { EmbeddingSpace } from '../../contract/embedder.js'
 import type { Change, ChangedKey, Move, MovePhase, Present, TransferCapture } from '../../contract/online.js'
 import { ConflictError, TimeoutError } from '../../errors.js'
 import type { RecordKind } from '../../model/records.js'
 import { tableKey } from './transfer-find.js'
 import { keyOf } from './transfer-keys.js'
-import type { SqlSource } from './transfer-source.js'
+import { spaceOf } from './transfer-open.js'
+import { describedSpace, type SqlSource } from './transfer-source.js'
 
 /** A follower of this name stands for the move: what is noted for it is told by the outbox of followers. */
 const NAME = 'transfer'
@@ -160,8 +162,9 @@ export class SqlCapture implements TransferCapture {
     await this.connection.write(() => this.connection.rows(`delete from bruno_outbox where ${OWN}`))
   }
 
-  async pending(): Promise<number> {
-    return Number((await this.connection.rows(`select count(*) from bruno_outbox where ${OWN}`))[0]?.[0] ?? 0)
+  async space(): Promise<EmbeddingSpace | null> {
+    const space = await spaceOf(this.connection)
+    return space && describedSpace(space)
   }
 
   phase(phase: 'following' | 'closing'): Promise<void> {

@@ -39,7 +39,9 @@ export async function openSqlSource({ side, reader, target, known }: OpenSource)
   })
 }
 
-async function spaceOf(reader: TableReader): Promise<(EmbeddingSpace & { readonly id: string }) | null> {
+export async function spaceOf(
+  reader: Pick<TableReader, 'rows'>,
+): Promise<(EmbeddingSpace & { readonly id: string }) | null> {
   const text = `select id, provider, model, dimensions, metric from bruno_spaces where state = 'active' order by created_at desc limit 1`
   const [row] = await reader.rows(text, [], ['key', 'text', 'text', 'integer', 'text'])
   if (!row) return null

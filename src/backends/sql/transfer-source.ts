@@ -244,7 +244,7 @@ export class SqlSource implements TransferSource {
   }
 }
 
-const describedSpace = ({ provider, model, dimensions, metric }: EmbeddingSpace): EmbeddingSpace => ({
+export const describedSpace = ({ provider, model, dimensions, metric }: EmbeddingSpace): EmbeddingSpace => ({
   provider,
   model,
   dimensions,

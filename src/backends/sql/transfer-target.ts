@@ -17,6 +17,7 @@ import { targetStatements } from './transfer-statements.js'
 
 /** Writes into the tables of an SQL store; each batch and its checkpoint in one transaction. */
 export class SqlTarget implements TransferTarget {
+  readonly isKeptUp = true
   constructor(readonly parts: SqlTargetParts) {}
 
   async describe(): Promise<TransferSide> {

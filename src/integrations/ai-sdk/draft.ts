@@ -18,7 +18,6 @@ interface Place {
 /** A message that is still being made. What was written of it is there after a crash, with the status `draft`. */
 export class MessageDraft<M extends UIMessage = UIMessage> {
   #latest: M
-  #written: M
   #timer: NodeJS.Timeout | null = null
   #writing: Promise<void> = Promise.resolve()
   #failed: unknown = null
@@ -30,7 +29,6 @@ export class MessageDraft<M extends UIMessage = UIMessage> {
     readonly options: DraftOptions = {},
   ) {
     this.#latest = message
-    this.#written = message
   }
 
   get id(): string {
@@ -84,7 +82,6 @@ export class MessageDraft<M extends UIMessage = UIMessage> {
 
   async #store(status: MessageStatus): Promise<void> {
     const { memory, chatId, userId } = this.place
-    this.#written = this.#latest
-    await memory.messages.upsert(chatId, [stored(this.#written, status)], { userId })
+    await memory.messages.upsert(chatId, [stored(this.#latest, status)], { userId })
   }
 }

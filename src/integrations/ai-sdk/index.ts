@@ -77,8 +77,8 @@ export class ChatStore<M extends UIMessage = UIMessage> {
   }
 }
 
+/** Whatever its status: what was aborted stays so until somebody changes it. */
 const isSame = (before: Message, now: ReturnType<typeof stored>): boolean =>
-  before.status === now.status &&
   before.content === now.content &&
   before.role === now.role &&
   isDeepStrictEqual(before.parts, now.parts) &&

@@ -17,7 +17,7 @@ import {
   writesSortKey,
 } from '@langchain/langgraph-checkpoint'
 import type { TenantMemory } from '../../contract/memory.js'
-import { ValidationError } from '../../errors.js'
+import { ConflictError, ValidationError } from '../../errors.js'
 import type { Conversation, JsonValue, Message } from '../../model/records.js'
 import { configOf, conversationOf, ownerOf, type Place, placeOf } from './places.js'
 
@@ -31,6 +31,7 @@ type Packed = readonly [type: string, base64: string]
 type StoredWrite = readonly [taskPath: string, taskId: string, index: number, channel: string, value: Packed]
 
 const PAGE = 50
+const ATTEMPTS = 5
 
 /**
  * Keeps the checkpoints of LangGraph's threads: those of a thread's namespace are the messages of a conversation, which has
@@ -147,7 +148,7 @@ export class MemoryCheckpointSaver extends BaseCheckpointSaver {
     const whole = { ...checkpoint, channel_values: await this.#values(place, checkpoint, newVersions) }
     const kept = await Promise.all([this.#pack(whole), this.#pack(metadata)])
     const parts = [...kept, place.checkpoint ?? null] as unknown as JsonValue[]
-    await this.#memory.unitOfWork(async (unit) => {
+    await this.#unit(async (unit) => {
       const conversation = await ensured(unit, place, 'checkpoints')
       await unit.messages.upsert(conversation, [
         { id: checkpoint.id, role: 'system', type: 'action', content: '', parts },
@@ -183,7 +184,7 @@ export class MemoryCheckpointSaver extends BaseCheckpointSaver {
         return [taskPath, taskId, WRITES_IDX_MAP[channel] ?? i, channel, await this.#pack(value)]
       }),
     )
-    await this.#memory.unitOfWork(async (unit) => {
+    await this.#unit(async (unit) => {
       const conversation = await ensured(unit, place, 'writes')
       // Whoever writes behind the same checkpoint waits for this row.
       await unit.conversations.update(conversation, {})
@@ -191,6 +192,17 @@ export class MemoryCheckpointSaver extends BaseCheckpointSaver {
       const parts = merged(before, added) as unknown as JsonValue[]
       await unit.messages.upsert(conversation, [{ id, role: 'system', type: 'action', content: '', parts }])
     })
+  }
+
+  /** Of those who begin a thread at the same time one makes it; the others find it when they try again. */
+  async #unit(work: (unit: Unit) => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#memory.unitOfWork(work)
+      } catch (error) {
+        if (!(error instanceof ConflictError) || attempt === ATTEMPTS) throw error
+      }
+    }
   }
 
   async deleteThread(threadId: string): Promise<void> {
