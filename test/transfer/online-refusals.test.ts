@@ -1,6 +1,13 @@
 import Sqlite from 'better-sqlite3'
 import { afterEach, expect, inject, test } from 'vitest'
-import { ConfigurationError, ConflictError, createBackend, TimeoutError, transferOnline } from '../../src/index.js'
+import {
+  ConfigurationError,
+  ConflictError,
+  createBackend,
+  createMemory,
+  TimeoutError,
+  transferOnline,
+} from '../../src/index.js'
 import { newOwner } from '../../src/owner.js'
 import { openCapture } from '../../src/run-online.js'
 import { openSource, openTarget } from '../../src/run-transfer.js'
@@ -132,3 +139,48 @@ test('a target that says nothing more while writers wait does not keep them wait
   await source.close()
   await target.close()
 }, 30_000)
+
+test('stores that follow a memory follow it to the new primary, and are told nothing old while the old one is kept up', async () => {
+  const [from, to] = [await fresh('sqlite'), await fresh('postgresql')]
+  const collectionName = `moved${Date.now()}`
+  const prefix = `moved${Date.now()}`
+  await using memory = createMemory({
+    primary: from,
+    movingTo: to,
+    semantic: { backend: servers.QDRANT_URL.replace(/^http/, 'qdrant'), collectionName },
+    cache: { backend: servers.REDIS_URL, prefix },
+    embeddingDimensions: 3,
+    settle: 'await',
+  })
+  const put = (id: string, content: string, vector: number[]) =>
+    memory.documents.upsert([{ namespace: 'n', id, content, vector }])
+  const near = async (vector: number[]) => {
+    const hits = await memory.search({ vector, mode: 'vector', limit: 10, fresh: true })
+    return hits.map(({ record }) => `${record.id} ${record.content}`)
+  }
+  await put('a', 'one', [1, 0, 0])
+  await put('b', 'two', [0, 1, 0])
+  await memory.messages.append('c', [{ id: 'm1', role: 'user', content: 'before' }], { userId: 'ada' })
+  expect(await near([1, 0, 0])).toEqual(['a one', 'b two'])
+  let isKeptUp = false
+  const going = transferOnline({
+    from: { url: from },
+    to: { url: to },
+    soak: 4000,
+    onProgress: ({ phase }) => {
+      isKeptUp ||= phase === 'soak'
+    },
+  })
+  for (let n = 0; !isKeptUp; n++) await put('a', `again ${n}`, [0, 0, 1])
+  for (let n = 0; n < 20; n++) await put('a', `behind ${n}`, [0, 0, 1])
+  await memory.documents.delete('n', 'b')
+  await put('c', 'three', [0, 1, 0])
+  await memory.messages.append('c', [{ id: 'm2', role: 'user', content: 'behind' }])
+  await put('a', 'last', [1, 0, 0])
+  const { online } = await going
+  expect(online.moved).toBe(true)
+  expect(online.soaked).toBeGreaterThan(0)
+  expect(await near([1, 0, 0])).toEqual(['a last', 'c three'])
+  expect((await memory.messages.list('c')).items.map(({ content }) => content)).toEqual(['before', 'behind'])
+  expect(await memory.verify()).toMatchObject({ missing: 0, orphan: 0, stale: 0 })
+}, 60_000)
